@@ -1,0 +1,45 @@
+"""The seams to what runs generated code."""
+
+from datetime import datetime
+from typing import Protocol
+
+from schemas.job import JobSpec, JobState, Limits, Step
+
+
+class Sandbox(Protocol):
+    """Turns one step into a command that confines it."""
+
+    name: str
+
+    def command(
+        self,
+        step: Step,
+        *,
+        environment: str,
+        variables: dict[str, str],
+        devices: tuple[str, ...],
+        network: bool,
+        limits: Limits,
+    ) -> list[str]:
+        """The argv that runs the step: its mounts, its variables, the device files it may open, nothing else."""
+        ...
+
+
+class Jobs(Protocol):
+    """The jobs of one run."""
+
+    async def start(self, spec: JobSpec, *, id: str) -> JobState:
+        """Starts the job, or finds the one of that id that runs or ran: a job is never started twice."""
+        ...
+
+    async def wait(self, id: str, *, until: datetime) -> JobState:
+        """The job's state once it ended, or as it is at `until`."""
+        ...
+
+    async def stop(self, id: str) -> JobState:
+        """Signals, waits for the grace, kills the whole tree, and returns the final state."""
+        ...
+
+    def log(self, id: str, *, characters: int = 6_000) -> str:
+        """The job's output so far, bounded, its end kept; of sealed steps only what may be shown."""
+        ...

@@ -1,0 +1,98 @@
+"""Where everything of a run lies. Every path of the run's folder is named here and nowhere else."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.base import RunRef
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The run's folder.
+
+    Agents may see `view`, repositories and what jobs leave; never `withheld`.
+    """
+
+    folder: Path
+
+    @classmethod
+    def of(cls, run: RunRef) -> "Layout":
+        return cls(Path(run.folder))
+
+    @property
+    def spec(self) -> Path:
+        return self.folder / "run.json"
+
+    @property
+    def task(self) -> Path:
+        """The task as given: task.yaml, description.md, own scripts, and `data` (a folder or a link to it)."""
+        return self.folder / "task"
+
+    @property
+    def settled(self) -> Path:
+        """The settled Task, as JSON."""
+        return self.folder / "task.json"
+
+    @property
+    def profile(self) -> Path:
+        return self.folder / "profile.json"
+
+    @property
+    def view(self) -> Path:
+        """What agents see of the data: labelled rows outside what is withheld, test inputs, description."""
+        return self.folder / "view"
+
+    @property
+    def withheld(self) -> Path:
+        return self.folder / "withheld"
+
+    def part(self, name: str) -> Path:
+        """One part of the split: `fit/` (a view to train on), `inputs/` (a view to predict), `labels.parquet`."""
+        return self.withheld / "parts" / name
+
+    @property
+    def setup_notes(self) -> Path:
+        return self.folder / "SETUP.md"
+
+    def repository(self, number: int) -> Path:
+        """The candidate's latest revision, checked out for people; 0 is the aggregator's."""
+        return self.folder / "repositories" / str(number)
+
+    def git_dir(self, number: int) -> Path:
+        return self.folder / "repositories" / f"{number}.git"
+
+    def worktree(self, invocation: str, attempt: int) -> Path:
+        return self.folder / "worktrees" / f"{invocation}.a{attempt}"
+
+    def journal(self, invocation: str, attempt: int) -> Path:
+        return self.folder / "journals" / invocation / f"a{attempt}.jsonl"
+
+    @property
+    def jobs(self) -> Path:
+        return self.folder / "jobs"
+
+    def job(self, job: str) -> Path:
+        return self.jobs / job
+
+    def job_tree(self, job: str) -> Path:
+        """The checkout that the job runs."""
+        return self.job(job) / "tree"
+
+    def job_out(self, job: str, part: str) -> Path:
+        """What training left for one part: `model/`, `metrics.jsonl`."""
+        return self.job(job) / "parts" / part / "out"
+
+    def job_predictions(self, job: str, part: str) -> Path:
+        """The folder of `predictions.csv` and, where the code gives it, `probabilities.csv`."""
+        return self.job(job) / "parts" / part / "predictions"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.jsonl"
+
+    def history(self, epoch: int) -> Path:
+        return self.folder / "history" / f"{epoch + 1:03d}.json"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"

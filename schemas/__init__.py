@@ -1,0 +1,1 @@
+"""What is said: the pydantic models that cross every boundary, and nothing else."""

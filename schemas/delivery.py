@@ -1,0 +1,98 @@
+"""Preparation, scoring and delivery: the requests and reports of what the system does itself."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Record, RunRef, Short, Text
+from schemas.candidate import Member
+from schemas.metric import Score
+from schemas.task import Task
+
+
+class PrepareRequest(Record):
+    run: RunRef
+    seed: int = 0
+    sandbox: str = "auto"
+    attempt: int = 1
+
+
+class Prepared(Record):
+    """`data` maps each data file to its SHA-256; `withheld` counts rows by part."""
+
+    task: Task
+    data: dict[str, str] = Field(default_factory=dict)
+    withheld: dict[str, int] = Field(default_factory=dict)
+    environment: str
+    sandbox: str
+    notes: tuple[Short, ...] = ()
+
+
+class ScoreRequest(Record):
+    """Score a trial (one member), or a blend, on `select`."""
+
+    run: RunRef
+    task: Task
+    members: tuple[Member, ...]
+    method: Literal["single", "mean", "rank", "vote"] = "single"
+
+
+class DeliveryRequest(Record):
+    """What is to be delivered. `final` is the final check's view: refitted models, or those from before."""
+
+    run: RunRef
+    task: Task
+    invocation: str
+    attempt: int = 1
+    members: tuple[Member, ...]
+    method: Literal["single", "mean", "rank", "vote"] = "single"
+    revision: str | None = None  # of the aggregator's repository, for a blend
+    environment: str
+    sandbox: str = "auto"
+    deadline: datetime
+    refitted: bool = False
+
+
+class Estimated(Record):
+    """Members trained on all but `report`, and scored on it once; None where nothing is withheld for it."""
+
+    score: Score | None = None
+    job_seconds: float = 0.0
+    problem: Text | None = None
+
+
+class Refitted(Record):
+    done: bool
+    job_seconds: float = 0.0
+    problem: Text | None = None
+
+
+class Finding(Record):
+    """One check of the final verification."""
+
+    name: str
+    passed: bool
+    detail: Text = ""
+
+
+class Verified(Record):
+    passed: bool
+    findings: tuple[Finding, ...] = ()
+    submission: str | None = None  # path
+    rows: int = 0
+    job_seconds: float = 0.0
+    problem: Text | None = None
+
+
+class PublishRequest(Record):
+    """Write ledger, model package, card and reports. `entries` are the ledger's new lines, as JSON."""
+
+    run: RunRef
+    epoch: int
+    entries: tuple[str, ...] = ()
+    report: bool = False
+
+
+class Published(Record):
+    files: tuple[str, ...] = ()

@@ -1,0 +1,114 @@
+"""Conversation with a model, in the shape of the Messages API; blocks keep fields that are not named here."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Tag
+from pydantic.types import Discriminator
+
+from schemas.base import Record
+from schemas.budget import Usage
+
+
+class Block(BaseModel):
+    """A content block: kept verbatim, to be sent back unchanged."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class TextBlock(Block):
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ToolUseBlock(Block):
+    type: Literal["tool_use"] = "tool_use"
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+class ToolResultBlock(Block):
+    type: Literal["tool_result"] = "tool_result"
+    tool_use_id: str
+    content: str | list[dict[str, Any]]
+    is_error: bool = False
+
+
+class OtherBlock(Block):
+    """Thinking, images, server-side tools and whatever the API adds."""
+
+    type: str
+
+
+def _tag(block: Any) -> str:
+    name = block.get("type") if isinstance(block, dict) else getattr(block, "type", None)
+    return name if name in ("text", "tool_use", "tool_result") else "other"
+
+
+AnyBlock = Annotated[
+    Annotated[TextBlock, Tag("text")]
+    | Annotated[ToolUseBlock, Tag("tool_use")]
+    | Annotated[ToolResultBlock, Tag("tool_result")]
+    | Annotated[OtherBlock, Tag("other")],
+    Discriminator(_tag),
+]
+
+
+class Message(Record):
+    role: Literal["user", "assistant"]
+    content: tuple[AnyBlock, ...]
+
+
+class ToolSpec(Record):
+    """A tool as a model sees it; `input_schema` is JSON Schema."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+
+
+class ModelRequest(Record):
+    """One call of a model. `system` is stable over an invocation."""
+
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int = 16_000
+    effort: Literal["low", "medium", "high", "max"] | None = None
+
+
+StopReason = Literal["end_turn", "tool_use", "max_tokens", "stop_sequence", "pause_turn", "refusal", "context_window"]
+
+
+class Reply(Record):
+    """What a model answered, and what it cost. `dollars` is None where the price is unknown."""
+
+    model: str
+    content: tuple[AnyBlock, ...]
+    stop_reason: StopReason
+    usage: Usage = Usage()
+    dollars: float | None = 0.0
+
+    @property
+    def tool_uses(self) -> tuple[ToolUseBlock, ...]:
+        return tuple(block for block in self.content if isinstance(block, ToolUseBlock))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(block.text for block in self.content if isinstance(block, TextBlock))
+
+
+__all__ = [
+    "AnyBlock",
+    "Block",
+    "Message",
+    "ModelRequest",
+    "OtherBlock",
+    "Reply",
+    "StopReason",
+    "TextBlock",
+    "ToolResultBlock",
+    "ToolSpec",
+    "ToolUseBlock",
+]

@@ -1,0 +1,149 @@
+"""The six roles: the one request each takes, and the one report it gives."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from schemas.base import Record, RunRef, Short, Text
+from schemas.budget import Spend
+from schemas.candidate import Candidate, Member, Trial
+from schemas.metric import Score
+from schemas.task import Task
+
+
+class Role(StrEnum):
+    MANAGER = "manager"
+    SETUP = "setup"
+    DESIGNER = "designer"
+    CODER = "coder"
+    TUNER = "tuner"
+    AGGREGATOR = "aggregator"
+
+
+Effort = Literal["low", "medium", "high", "max"]
+
+
+class ModelChoice(Record):
+    """Which model a role uses; fixed for an invocation."""
+
+    name: str = "playbook"
+    effort: Effort | None = None
+
+
+class Request(Record):
+    """What every role is told. `deadline` is the invocation's, absolute; a later attempt gets the same."""
+
+    role: Role
+    run: RunRef
+    invocation: str  # such as tuner.2.17; its attempts append .a1, .a2
+    attempt: int = 1
+    model: ModelChoice = ModelChoice()
+    task: Task
+    deadline: datetime
+    environment: str = ""  # folder of the candidates' environment
+    sandbox: str = "auto"  # auto, bubblewrap, container or none
+    seed: int = 0
+    max_turns: int = 80
+    training_seconds: float | None = None  # one training at most
+
+
+class SetupRequest(Request):
+    role: Role = Role.SETUP
+
+
+class DesignRequest(Request):
+    """`revision` is what the repository holds now, None for a new candidate; `others` are the run's candidates."""
+
+    role: Role = Role.DESIGNER
+    candidate: int
+    brief: Text
+    revision: str | None = None
+    parents: tuple[tuple[int, str], ...] = ()  # (candidate, revision)
+    others: tuple[Candidate, ...] = ()
+
+
+class CodeRequest(Request):
+    role: Role = Role.CODER
+    candidate: int
+    brief: Text
+    revision: str
+
+
+class TuneRequest(Request):
+    """`card` is the candidate as it stands, with its best trial so far."""
+
+    role: Role = Role.TUNER
+    candidate: int
+    brief: Text
+    revision: str
+    seconds: float
+    card: Candidate
+
+
+class AggregateRequest(Request):
+    role: Role = Role.AGGREGATOR
+    candidates: tuple[Candidate, ...]
+
+
+AnyRequest = SetupRequest | DesignRequest | CodeRequest | TuneRequest | AggregateRequest
+
+
+class Report(Record):
+    """What an invocation came to. `problem` is set if it could not be done, in words for the manager."""
+
+    invocation: str
+    attempt: int = 1
+    role: Role
+    summary: Text = ""
+    problem: Text | None = None
+    spend: Spend = Spend()
+    turns: int = 0
+
+
+class SetupReport(Report):
+    kind: Literal["setup"] = "setup"
+    role: Role = Role.SETUP
+    environment: str = ""
+    installed: tuple[Short, ...] = ()
+
+
+class DesignReport(Report):
+    """`family` names the approach's kind (boosted trees, linear, network, ...), to keep candidates different."""
+
+    kind: Literal["design"] = "design"
+    role: Role = Role.DESIGNER
+    candidate: int
+    revision: str | None = None
+    approach: Short = ""
+    family: Short = ""
+
+
+class CodeReport(Report):
+    kind: Literal["code"] = "code"
+    role: Role = Role.CODER
+    candidate: int
+    revision: str | None = None
+    check: str | None = None  # the job of the check that passed
+
+
+class TuneReport(Report):
+    kind: Literal["tune"] = "tune"
+    role: Role = Role.TUNER
+    candidate: int
+    revision: str | None = None
+    trials: tuple[Trial, ...] = ()
+    best: str | None = None  # job
+
+
+class AggregateReport(Report):
+    """`claim` is the score that the aggregator's own evaluation gave; the workflow computes it again."""
+
+    kind: Literal["aggregate"] = "aggregate"
+    role: Role = Role.AGGREGATOR
+    revision: str | None = None  # of the aggregator's repository
+    members: tuple[Member, ...] = ()
+    method: Literal["single", "mean", "rank", "vote"] = "single"
+    claim: Score | None = None
+
+
+AnyReport = SetupReport | DesignReport | CodeReport | TuneReport | AggregateReport

@@ -1,0 +1,218 @@
+"""What agents' tools take and give: arguments as models write them, results as JSON they read.
+
+A tool's name is the key in the comment above its arguments; `read_file` alone gives plain text.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.base import Input, Record, Short, Text
+from schemas.metric import Score
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+class ListFiles(Input):  # list_files
+    path: str = Field(".", description="a folder; `data/` is the data view")
+
+
+class FileEntry(Record):
+    path: str
+    size: int
+
+
+class FileList(Record):
+    files: tuple[FileEntry, ...]
+    left_out: int = 0
+
+
+class ReadFile(Input):  # read_file
+    path: str
+    offset: int = Field(0, ge=0, description="first line, from 0")
+    lines: int = Field(400, ge=1, le=2_000)
+
+
+class WriteFile(Input):  # write_file
+    path: str
+    text: str
+
+
+class EditFile(Input):  # edit_file
+    path: str
+    old: str = Field(description="must occur exactly once")
+    new: str
+
+
+class WriteConfig(Input):  # write_config: the tuner's only way to change its repository
+    text: str = Field(description="the whole new config.yaml")
+
+
+class Written(Record):
+    path: str
+    size: int
+
+
+# --- knowledge ---------------------------------------------------------------------------------------------------
+
+
+class ProfileData(Input):  # profile_data -> schemas.profile.DataProfile
+    pass
+
+
+class Retrieve(Input):  # retrieve
+    query: str = Field("", description="words; or give a name")
+    name: str = Field("", description="an entry's exact name, to get its files")
+
+
+class KnowledgeEntry(Record):
+    """A recipe (complete training code) or a strategy (advice). `files` only when asked for by name."""
+
+    name: str
+    kind: Literal["recipe", "strategy"]
+    family: str = ""
+    summary: str
+    fits: bool = True  # whether the data's profile allows it
+    rank: int = 0  # among those that fit, 1 is to be tried first
+    why: str = ""
+    files: dict[str, str] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)  # default hyperparameters, for this data
+    trials: tuple[dict[str, Any], ...] = ()  # config changes worth trying, the best first
+    cost: float = 1.0  # rough training time against the cheapest
+
+
+class Retrieved(Record):
+    entries: tuple[KnowledgeEntry, ...]
+
+
+# --- execution ---------------------------------------------------------------------------------------------------
+
+
+class Run(Input):  # run
+    argv: list[str] = Field(min_length=1, description="such as ['python', 'train.py', '--quick', ...]")
+    minutes: float = Field(2.0, gt=0, le=60)
+
+
+class Ran(Record):
+    job: str
+    phase: str
+    seconds: float
+    problem: str | None = None
+    log: str = ""  # bounded, its end kept
+
+
+class Check(Input):  # check: what the final verification does, on a sample
+    pass
+
+
+class Checked(Record):
+    job: str
+    passed: bool
+    seconds: float
+    problem: str | None = None
+    findings: tuple[str, ...] = ()
+    log: str = ""
+
+
+class Train(Input):  # train: the repository as it stands, predictions and score included
+    minutes: float = Field(gt=0)
+    quick: bool = Field(False, description="an early signal only: a sample of the data, or one fold")
+    note: Short = Field("", description="what was changed, and why")
+
+
+class Curve(Record):
+    """One named series of metrics.jsonl."""
+
+    name: str
+    first: float
+    last: float
+    best: float
+    best_step: float
+    steps: int
+
+
+class Trained(Record):
+    job: str
+    phase: str
+    revision: str
+    seconds: float
+    score: Score | None = None
+    problem: str | None = None
+    curves: tuple[Curve, ...] = ()
+    log: str = ""
+
+
+class InspectEnvironment(Input):  # inspect_environment
+    pass
+
+
+class EnvironmentFacts(Record):
+    python: str
+    packages: dict[str, str]
+    cores: int
+    memory_mb: int
+    devices: tuple[str, ...]
+    gpus: tuple[str, ...] = ()
+    disk_free_mb: int
+    sandbox: str
+
+
+class Install(Input):  # install
+    packages: list[str] = Field(min_length=1, description="requirement specifiers")
+
+
+class Installed(Record):
+    environment: str
+    packages: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+# --- aggregation -------------------------------------------------------------------------------------------------
+
+
+class MemberChoice(Input):
+    candidate: int
+    job: str
+    weight: float = Field(1.0, ge=0)
+
+
+class Evaluate(Input):  # evaluate: the scorer's word on a choice or a blend
+    members: list[MemberChoice] = Field(min_length=1)
+    method: Literal["single", "mean", "rank", "vote"] = "mean"
+
+
+class Evaluated(Record):
+    score: Score
+    agreement: tuple[tuple[float, ...], ...] = ()  # members' correlation, or share of equal labels
+
+
+# --- ends of an invocation ---------------------------------------------------------------------------------------
+
+
+class ReportSetup(Input):  # report_setup
+    summary: Text
+
+
+class ReportDesign(Input):  # report_design, after PLAN.md was written
+    approach: Short
+    family: Short
+    summary: Text
+
+
+class ReportCode(Input):  # report_code, after a check passed on the code as it is
+    summary: Text
+
+
+class ReportTune(Input):  # report_tune
+    best: str | None = Field(None, description="the job whose training is the best")
+    summary: Text
+
+
+class ReportAggregate(Input):  # report_aggregate
+    members: list[MemberChoice] = Field(min_length=1)
+    method: Literal["single", "mean", "rank", "vote"]
+    summary: Text
+
+
+class GiveUp(Input):  # give_up: it cannot be done, and trying again would fail the same way
+    why: Text
