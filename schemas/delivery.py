@@ -85,12 +85,45 @@ class Verified(Record):
     problem: Text | None = None
 
 
+class AccountRequest(Record):
+    """What did an invocation that never reported cost, by its journal?"""
+
+    run: RunRef
+    invocation: str
+
+
+class HoldRequest(Record):
+    """Agents hold before their next turn while the run is paused."""
+
+    run: RunRef
+    held: bool
+    why: Text = ""
+
+
+class ReleaseRequest(Record):
+    """Stop whatever still runs for the run, on the worker's host."""
+
+    run: RunRef
+    sandbox: str = "auto"
+
+
+class Released(Record):
+    stopped: tuple[str, ...] = ()
+
+
+class PackageRequest(Record):
+    delivery: DeliveryRequest
+    verified: Verified
+
+
 class PublishRequest(Record):
-    """Write ledger, model package, card and reports. `entries` are the ledger's new lines, as JSON."""
+    """Write the ledger's new entries, which the activity asks the workflow for, and the history so far.
+
+    With `report`, the model card, report.html and progress.pdf too.
+    """
 
     run: RunRef
     epoch: int
-    entries: tuple[str, ...] = ()
     report: bool = False
 
 

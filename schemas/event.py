@@ -60,6 +60,7 @@ class InvocationStarted(Record):
     role: Role
     model: ModelChoice
     candidate: int | None = None
+    parents: tuple[tuple[int, str], ...] = ()
     brief: Text = ""
     seconds: float | None = None  # what it may take
     deadline: datetime
@@ -94,6 +95,7 @@ class InvocationFailed(Record):
     role: Role
     candidate: int | None = None
     why: Text
+    spend: Spend = Spend()
 
 
 class TrialScored(Record):

@@ -27,6 +27,8 @@ class RunSettings(Input):
     reserve: float | None = Field(None, ge=0.02, le=0.8, description="share of the time kept for aggregation and refit")
     max_turns: int = Field(80, ge=2, description="model calls of one invocation")
     memory_mb: int = Field(0, ge=0, description="of one job; 0 shares the machine's")
+    history_events: int = Field(4_096, ge=50, description="go on in a new execution at a quiet moment after so many")
+    history_drain: int = Field(20_000, ge=100, description="and by draining what is in flight after so many")
 
 
 class RunSpec(Record):
@@ -37,6 +39,7 @@ class RunSpec(Record):
     settings: RunSettings
     budget: Budget
     epoch: int = 0
+    search_attributes: bool = True  # false where they cannot be registered: their content goes to the memo
 
     def model_for(self, role: Role) -> ModelChoice:
         name = self.settings.models.get(role, self.settings.model)

@@ -117,6 +117,14 @@ class ManageRequest(Record):
     max_turns: int = 20
 
 
+class Carried(Record):
+    """What crosses continue-as-new: the state, and what the manager has not been told yet."""
+
+    state: RunState
+    inbox: tuple[Event, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+
 class Managed(Record):
     """What the manager wants; `tool_uses` names the tool use of each decision."""
 

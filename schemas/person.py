@@ -1,0 +1,20 @@
+"""What people ask of a run through its updates."""
+
+from pydantic import Field
+
+from schemas.base import Input, Text
+
+
+class Extension(Input):
+    """More of what bounds a run; money and calls only where the run has such a limit."""
+
+    minutes: float = Field(0, ge=0)
+    dollars: float = Field(0, ge=0)
+    agent_calls: int = Field(0, ge=0)
+
+
+class Stop(Input):
+    """End the run: at once, or with `deliver` after what is trained was delivered."""
+
+    deliver: bool = False
+    why: Text = ""

@@ -1,0 +1,153 @@
+"""Attempts as the workflow's own loop: the server's retries leave no trace in history, these do."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError, TimeoutType
+
+from schemas.event import AttemptFailed, RunPaused
+from workflows.calls import GPU_SUFFIX, Call
+from workflows.record import Record
+
+Asked = TypeVar("Asked", bound=BaseModel)
+Told = TypeVar("Told", bound=BaseModel)
+ONCE = RetryPolicy(maximum_attempts=1)
+GRACE = timedelta(seconds=60)  # past an invocation's deadline, to stop jobs and report
+INFRASTRUCTURE_ATTEMPTS = 100  # a worker that dies is nobody's fault
+UNTYPED = "Error"
+
+
+class GivenUp(Exception):
+    """An invocation ended without a report, for good."""
+
+    def __init__(self, why: str, *, cancelled: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.cancelled = cancelled
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed, and who must act."""
+
+    cause: Literal["platform", "person", "manager", "cancelled"]
+    error: str
+    why: str
+    infrastructure: bool = False
+
+
+def classify(error: ActivityError) -> Failure:
+    """Temporal's account of a failed activity, in this project's terms."""
+    cause = error.cause
+    if isinstance(cause, CancelledError):
+        return Failure("cancelled", "Cancelled", "cancelled")
+    if isinstance(cause, TimeoutError):
+        kind = cause.type.name if cause.type is not None else "TIMEOUT"
+        lost = cause.type == TimeoutType.HEARTBEAT
+        words = "its worker was not heard from" if lost else f"timed out ({kind.lower()})"
+        return Failure("platform", kind, words, infrastructure=lost)
+    if isinstance(cause, ApplicationError):
+        kind = cause.type or UNTYPED
+        who: dict[str, Literal["person", "manager"]] = {
+            "NeedsPerson": "person",
+            "Impossible": "manager",
+            "BadInput": "manager",
+            "ToolFailed": "manager",
+        }
+        return Failure(who.get(kind, "platform"), kind, cause.message[:4_000], infrastructure=kind == "WorkerShutdown")
+    return Failure("platform", type(cause).__name__ if cause else UNTYPED, str(cause or error)[:4_000])
+
+
+class Attempts:
+    """Carries out calls, one activity per attempt, with explicit ids and a policy per kind of failure."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    async def run(
+        self,
+        call: Call[Asked, Told],
+        request: Asked,
+        *,
+        invocation: str,
+        summary: str,
+        until: datetime | None = None,
+    ) -> Told:
+        """The report of the first attempt that gives one.
+
+        `until` is the invocation's deadline: no attempt starts after it. Raises GivenUp.
+        """
+        own = infrastructure = number = 0
+        while True:
+            if not call.closing:
+                await self._record.unpaused()
+                if self._record.state.stop == "now":
+                    raise GivenUp("a person stopped the run", cancelled=True)
+            number += 1
+            try:
+                return await self._attempt(call, request, invocation, number, summary, until)
+            except ActivityError as error:
+                failure = classify(error)
+            own += not failure.infrastructure and failure.cause == "platform"
+            infrastructure += failure.infrastructure
+            again = self._again(failure, own, infrastructure, until)
+            self._note(invocation, number, failure, again)
+            if not again:
+                raise GivenUp(failure.why, cancelled=failure.cause == "cancelled")
+            if failure.cause == "platform":
+                pause = 1.0 if failure.infrastructure else min(2.0**own, 60.0)
+                await workflow.sleep(pause, summary=f"before {invocation}.a{number + 1}")
+
+    def _again(self, failure: Failure, own: int, infrastructure: int, until: datetime | None) -> bool:
+        if failure.cause in ("cancelled", "manager"):
+            return False
+        if until is not None and workflow.now() >= until:
+            return False
+        most = self._record.state.spec.settings.attempts
+        return own < most and infrastructure < INFRASTRUCTURE_ATTEMPTS
+
+    def _note(self, invocation: str, number: int, failure: Failure, again: bool) -> None:
+        self._record.add(
+            AttemptFailed(
+                invocation=invocation,
+                attempt=number,
+                cause=failure.cause,
+                error=failure.error[:400],
+                why=failure.why,
+                again=again,
+            )
+        )
+        if failure.cause == "person" and again:
+            self._record.add(RunPaused(by="system", why=failure.why))
+
+    async def _attempt(
+        self,
+        call: Call[Asked, Told],
+        request: Asked,
+        invocation: str,
+        number: int,
+        summary: str,
+        until: datetime | None,
+    ) -> Told:
+        if "attempt" in call.request.model_fields:
+            request = request.model_copy(update={"attempt": number})
+        queue = workflow.info().task_queue + (GPU_SUFFIX if call.queue == "gpu" else "")
+        left = max(until - workflow.now(), timedelta(seconds=1)) if until is not None else None
+        report: Told = await workflow.execute_activity(
+            call.name,
+            request,
+            result_type=call.report,
+            task_queue=queue,
+            activity_id=f"{invocation}.a{number}",
+            summary=summary if number == 1 else f"{summary}, attempt {number}",
+            schedule_to_start_timeout=left,
+            start_to_close_timeout=call.cap if left is None else min(call.cap, left + GRACE),
+            heartbeat_timeout=call.heartbeat,
+            retry_policy=ONCE,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+        return report

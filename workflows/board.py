@@ -1,0 +1,30 @@
+"""The state as the manager is shown it."""
+
+from datetime import datetime
+
+from schemas.state import Board, RunState
+from workflows import admission, limits
+
+
+def board(state: RunState, now: datetime) -> Board:
+    """A projection of the state, true at `now`."""
+    leader = state.best
+    budget, spend = state.budget, state.spend
+    dollars_known = budget.dollars is not None and spend.dollars is not None
+    return Board(
+        phase=state.phase,
+        candidates=tuple(state.candidates.values()),
+        max_candidates=state.spec.settings.candidates,
+        max_designs=admission.max_designs(state),
+        in_flight=tuple(state.in_flight.values()),
+        slots=admission.slots(state),
+        leader=leader.number if leader else None,
+        seconds_to_explore=limits.seconds_to_explore(state, now),
+        seconds_left=limits.seconds_left(state, now),
+        agent_calls_left=limits.agent_calls_left(state),
+        dollars_left=(budget.dollars or 0.0) - (spend.dollars or 0.0) if dollars_known else None,
+        tokens_left=budget.tokens - spend.usage.tokens if budget.tokens is not None else None,
+        training_seconds=budget.training_seconds,
+        longest_training=max((c.best.seconds for c in state.candidates.values() if c.best), default=0.0),
+        select_looks=state.select_looks,
+    )

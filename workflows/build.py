@@ -1,0 +1,288 @@
+"""The workflow of one AI-building run: phases, people's updates, queries, and going on in new executions."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import Literal, get_args
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from schemas.delivery import HoldRequest, PrepareRequest, PublishRequest, ReleaseRequest
+from schemas.event import (
+    CandidateDiscarded,
+    Continued,
+    LedgerEntry,
+    PersonSteered,
+    PhaseEntered,
+    RunEnded,
+    RunExtended,
+    RunPaused,
+    RunPrepared,
+    RunResumed,
+    RunStarted,
+    StopRequested,
+)
+from schemas.person import Extension, Stop
+from schemas.run import RunSpec
+from schemas.state import Carried, RunState
+from workflows import display, limits
+from workflows.attempts import ONCE, Attempts, GivenUp
+from workflows.calls import HOLD, PREPARE, PUBLISH, RELEASE
+from workflows.delivering import Delivery
+from workflows.exploring import Explorer
+from workflows.invocations import Invocations
+from workflows.policy import policy_for
+from workflows.record import Record
+
+PAGE_BYTES = 256_000  # of one answer to the ledger query
+Ending = Literal["DONE", "STOPPED", "FAILED"]
+LINGER = timedelta(seconds=60)  # for the last look at jobs that still run
+
+
+@workflow.defn(name="Build")
+class BuildWorkflow:
+    """One run, over all its executions. Its history is the record of what was decided."""
+
+    @workflow.init
+    def __init__(self, spec: RunSpec, carried: Carried | None = None) -> None:
+        budget, share = spec.budget, spec.settings.reserve
+        clock = limits.first_clock(workflow.info().start_time, budget, share)
+        self._record = Record(carried or RunStarted(spec=spec, clock=clock))
+        self._attempts = Attempts(self._record)
+        self._invocations = Invocations(self._record, self._attempts)
+        self._held = bool(carried and carried.state.paused)
+
+    @workflow.run
+    async def run(self, spec: RunSpec, carried: Carried | None = None) -> RunState:  # noqa: ARG002
+        display.show(None, self._record.state)
+        holding = asyncio.create_task(self._hold())
+        self._main = asyncio.create_task(self._phases(prepared=carried is not None))
+        try:
+            # shielded, so that a cancelled workflow still lands what is in flight
+            phase, why = await asyncio.shield(self._main)
+        except asyncio.CancelledError:
+            phase, why = "STOPPED", await self._cut()
+        holding.cancel()
+        if phase is None:
+            await self._continue()
+        else:
+            await asyncio.shield(self._end(phase, why))
+        return self._record.state
+
+    async def _phases(self, *, prepared: bool) -> tuple[Ending | None, str]:
+        """How the run ends, and why; None if a new execution is to go on."""
+        if not prepared:
+            problem = await self._prepare()
+            if problem is not None:
+                return "FAILED", problem
+        explorer = Explorer(self._record, policy_for(self._record, self._attempts), self._invocations)
+        why = await explorer.run()
+        if not why:
+            return None, ""
+        if self._record.state.stop == "now":
+            return "STOPPED", why
+        self._record.add(PhaseEntered(phase="AGGREGATING", why=why))
+        problem = await Delivery(self._record, self._attempts, self._invocations).run()
+        if self._record.state.stop is not None:
+            return "STOPPED", self._record.state.why or "a person stopped the run"
+        return ("DONE", "delivered and verified") if problem is None else ("FAILED", problem)
+
+    async def _cut(self) -> str:
+        """The main line was cancelled, by a person's stop or from Temporal's side."""
+        if self._record.state.stop != "now":
+            self._record.add(StopRequested(why="the workflow was cancelled"))
+        self._main.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._main
+        return self._record.state.why or "a person stopped the run"
+
+    async def _prepare(self) -> str | None:
+        spec = self._record.state.spec
+        request = PrepareRequest(run=spec.run, seed=spec.settings.seed, sandbox=spec.settings.sandbox)
+        try:
+            prepared = await self._attempts.run(PREPARE, request, invocation="prepare", summary="prepare the data")
+        except GivenUp as error:
+            return f"the task could not be prepared: {error.why}"
+        self._record.add(RunPrepared(prepared=prepared), tell=True)
+        if self._record.state.stop is None:
+            await self._invocations.setup(limits.explore_until(self._record.state))
+        self._record.add(PhaseEntered(phase="EXPLORING"))
+        return None
+
+    async def _continue(self) -> None:
+        """A new execution takes over, with the state and nothing in flight."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        epoch = self._record.state.spec.epoch + 1
+        self._record.add(Continued(epoch=epoch))
+        await self._publish(report=False)
+        workflow.continue_as_new(args=[self._record.state.spec, self._record.carried()])
+
+    async def _end(self, phase: Ending, why: str) -> None:
+        self._invocations.cancel()
+        await self._invocations.landed()
+        spec = self._record.state.spec
+        request = ReleaseRequest(run=spec.run, sandbox=self._record.state.sandbox)
+        try:
+            released = await self._attempts.run(
+                RELEASE, request, invocation="release", summary="stop what still runs", until=workflow.now() + LINGER
+            )
+            why += f"; stopped jobs: {', '.join(released.stopped)}" if released.stopped else ""
+        except GivenUp as error:
+            why += f"; whether jobs still run is unknown: {error.why}"
+        self._record.add(RunEnded(phase=phase, why=why[:8_000]))
+        await self._publish(report=True)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _publish(self, *, report: bool) -> None:
+        spec = self._record.state.spec
+        request = PublishRequest(run=spec.run, epoch=workflow_epoch(self._record), report=report)
+        try:
+            await self._attempts.run(PUBLISH, request, invocation=f"publish.{spec.epoch}", summary="ledger and reports")
+        except GivenUp as error:
+            workflow.logger.error("ledger and reports were not written", extra={"why": error.why})
+
+    async def _hold(self) -> None:
+        """Tells agents at work to hold before their next turn while the run is paused, and to go on after."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._record.state.paused) != self._held)
+            self._held = not self._held
+            state = self._record.state
+            request = HoldRequest(run=state.spec.run, held=self._held, why=state.pause_why)
+            name = f"hold.{state.seq}"
+            try:
+                await workflow.execute_activity(
+                    HOLD.name,
+                    request,
+                    activity_id=name,
+                    summary="hold" if self._held else "go on",
+                    start_to_close_timeout=HOLD.cap,
+                    retry_policy=ONCE,
+                )
+            except ActivityError as error:  # a missed hold delays a pause, and must not end a run
+                workflow.logger.warning("agents were not told", extra={"error": str(error)})
+
+    # --- what people do: each appends an event and returns ------------------------------------------------------
+
+    @workflow.update(description="A note to the manager, read at its next turn")
+    def steer(self, note: str) -> None:
+        self._record.add(PersonSteered(note=note), tell=True)
+
+    @steer.validator
+    def _check_steer(self, note: str) -> None:
+        self._alive()
+        if not 0 < len(note.strip()) <= 8_000:
+            raise ApplicationError("a note has 1 to 8,000 characters", type="BadInput")
+
+    @workflow.update(description="Admit nothing new; agents hold before their next turn, jobs finish")
+    def pause(self, why: str = "") -> None:
+        self._record.add(RunPaused(by="person", why=why))
+
+    @pause.validator
+    def _check_pause(self, why: str = "") -> None:
+        self._alive()
+        if self._record.state.paused == "person":
+            raise ApplicationError("the run is paused already", type="BadInput")
+        if len(why) > 8_000:
+            raise ApplicationError("a reason has at most 8,000 characters", type="BadInput")
+
+    @workflow.update(description="Go on after a pause")
+    def resume(self) -> None:
+        self._record.add(RunResumed(), tell=True)
+
+    @resume.validator
+    def _check_resume(self) -> None:
+        self._alive()
+        if not self._record.state.paused:
+            raise ApplicationError("the run is not paused", type="BadInput")
+
+    @workflow.update(description="More time, money or agent calls")
+    def extend(self, more: Extension) -> None:
+        state = self._record.state
+        clock, longer = state.clock, timedelta(minutes=more.minutes)
+        budget = state.budget
+        self._record.add(
+            RunExtended(
+                clock=clock.model_copy(
+                    update={"explore_until": clock.explore_until + longer, "deadline": clock.deadline + longer}
+                ),
+                budget=budget.model_copy(
+                    update={
+                        "seconds": budget.seconds + more.minutes * 60,
+                        "dollars": None if budget.dollars is None else budget.dollars + more.dollars,
+                        "agent_calls": None if budget.agent_calls is None else budget.agent_calls + more.agent_calls,
+                    }
+                ),
+            ),
+            tell=True,
+        )
+
+    @extend.validator
+    def _check_extend(self, more: Extension) -> None:
+        self._alive()
+        if not (more.minutes or more.dollars or more.agent_calls):
+            raise ApplicationError("give minutes, dollars or agent calls to extend by", type="BadInput")
+        if more.minutes and self._record.state.phase not in ("PREPARING", "EXPLORING"):
+            raise ApplicationError(f"the run is {self._record.state.phase}; more time helps no more", type="BadInput")
+
+    @workflow.update(description="Stop working on a candidate; its results stay")
+    def discard(self, candidate: int, why: str = "") -> None:
+        self._record.add(CandidateDiscarded(candidate=candidate, why=why, by="person"), tell=True)
+        self._invocations.cancel(candidate)
+
+    @discard.validator
+    def _check_discard(self, candidate: int, why: str = "") -> None:
+        self._alive()
+        state = self._record.state
+        if len(why) > 8_000:
+            raise ApplicationError("a reason has at most 8,000 characters", type="BadInput")
+        if candidate not in state.candidates or state.candidates[candidate].status == "discarded":
+            standing = [str(c.number) for c in state.candidates.values() if c.status != "discarded"]
+            raise ApplicationError(
+                f"there is no candidate {candidate}; there are: {', '.join(standing) or 'none'}", type="BadInput"
+            )
+
+    @workflow.update(description="End the run, at once or with what is trained delivered")
+    def stop(self, how: Stop) -> None:
+        self._record.add(StopRequested(deliver=how.deliver, why=how.why))
+        if not how.deliver:
+            self._main.cancel()
+
+    @stop.validator
+    def _check_stop(self, how: Stop) -> None:  # noqa: ARG002
+        self._alive()
+
+    def _alive(self) -> None:
+        phase = self._record.state.phase
+        if phase in get_args(Ending):
+            raise ApplicationError(f"the run is over: {phase}", type="BadInput")
+
+    # --- what people and programs read --------------------------------------------------------------------------
+
+    @workflow.query(description="The state, folded from the ledger")
+    def state(self) -> RunState:
+        return self._record.state
+
+    @workflow.query(description="Entries of this execution after the given number, a page at a time")
+    def ledger(self, after: int = 0) -> list[LedgerEntry]:
+        page: list[LedgerEntry] = []
+        size = 0
+        for entry in self._record.entries:
+            if entry.seq <= after:
+                continue
+            size += len(entry.model_dump_json())
+            if page and size > PAGE_BYTES:
+                break
+            page.append(entry)
+        return page
+
+    @property
+    def entries(self) -> list[LedgerEntry]:
+        """This execution's part of the ledger, for replay."""
+        return self._record.entries
+
+
+def workflow_epoch(record: Record) -> int:
+    """The execution's own number: `Continued` has already raised the state's."""
+    last = record.entries[-1].event if record.entries else None
+    return record.state.spec.epoch - (1 if isinstance(last, Continued) else 0)

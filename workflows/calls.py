@@ -1,0 +1,100 @@
+"""Every activity call, declared once: its name, request, report, queue and time limits."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from schemas.budget import Spend
+from schemas.delivery import (
+    AccountRequest,
+    DeliveryRequest,
+    Estimated,
+    HoldRequest,
+    PackageRequest,
+    Prepared,
+    PrepareRequest,
+    Published,
+    PublishRequest,
+    Refitted,
+    Released,
+    ReleaseRequest,
+    ScoreRequest,
+    Verified,
+)
+from schemas.metric import Score
+from schemas.role import (
+    AggregateReport,
+    AggregateRequest,
+    CodeReport,
+    CodeRequest,
+    DesignReport,
+    DesignRequest,
+    SetupReport,
+    SetupRequest,
+    TuneReport,
+    TuneRequest,
+)
+from schemas.state import Managed, ManageRequest
+
+Asked = TypeVar("Asked", bound=BaseModel)
+Told = TypeVar("Told", bound=BaseModel)
+
+CONTROL = "aibuildai"
+GPU_SUFFIX = "-gpu"
+ALIVE = timedelta(seconds=20)  # a worker that says nothing for so long is taken for dead
+
+
+@dataclass(frozen=True)
+class Call(Generic[Asked, Told]):
+    """One kind of activity. `cap` bounds one attempt, whatever time the run has left."""
+
+    name: str
+    request: type[Asked]
+    report: type[Told]
+    queue: Literal["control", "gpu"]
+    cap: timedelta
+    heartbeat: timedelta | None = ALIVE
+    closing: bool = False  # also made when a person has stopped the run
+
+
+HOUR = timedelta(hours=1)
+SHORT = timedelta(minutes=5)
+
+SETUP = Call("setup", SetupRequest, SetupReport, "gpu", HOUR)
+DESIGN = Call("designer", DesignRequest, DesignReport, "gpu", 2 * HOUR)
+CODE = Call("coder", CodeRequest, CodeReport, "gpu", 8 * HOUR)
+TUNE = Call("tuner", TuneRequest, TuneReport, "gpu", 7 * 24 * HOUR)
+AGGREGATE = Call("aggregator", AggregateRequest, AggregateReport, "gpu", 8 * HOUR)
+ESTIMATE = Call("estimate", DeliveryRequest, Estimated, "gpu", 48 * HOUR)
+REFIT = Call("refit", DeliveryRequest, Refitted, "gpu", 48 * HOUR)
+VERIFY = Call("verify", DeliveryRequest, Verified, "gpu", 8 * HOUR)
+RELEASE = Call("release", ReleaseRequest, Released, "gpu", SHORT, closing=True)
+
+MANAGE = Call("manager", ManageRequest, Managed, "control", HOUR)
+PREPARE = Call("prepare", PrepareRequest, Prepared, "control", 4 * HOUR)
+SCORE = Call("score", ScoreRequest, Score, "control", HOUR)
+ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, None, closing=True)
+HOLD = Call("hold", HoldRequest, Released, "control", SHORT, None)
+PACKAGE = Call("package", PackageRequest, Published, "control", HOUR)
+PUBLISH = Call("publish", PublishRequest, Published, "control", HOUR, closing=True)
+
+CALLS: tuple[Call, ...] = (  # type: ignore[type-arg]  # of any request and report
+    SETUP,
+    DESIGN,
+    CODE,
+    TUNE,
+    AGGREGATE,
+    ESTIMATE,
+    REFIT,
+    VERIFY,
+    RELEASE,
+    MANAGE,
+    PREPARE,
+    SCORE,
+    ACCOUNT,
+    HOLD,
+    PACKAGE,
+    PUBLISH,
+)

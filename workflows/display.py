@@ -1,0 +1,70 @@
+"""What operators see of a run in Temporal's UI: search attributes and current details, in Markdown."""
+
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from schemas.candidate import Candidate
+from schemas.state import RunState
+
+TASK = SearchAttributeKey.for_keyword("AibTask")
+PHASE = SearchAttributeKey.for_keyword("AibPhase")
+POLICY = SearchAttributeKey.for_keyword("AibPolicy")
+BEST = SearchAttributeKey.for_float("AibBest")
+DOLLARS = SearchAttributeKey.for_float("AibDollars")
+
+
+def show(before: RunState | None, state: RunState) -> None:
+    """Brings what is shown up to date; costs history only when an attribute has changed."""
+    workflow.set_current_details(details(state, workflow.now()))
+    changed = {name: value for name, value in facts(state).items() if before is None or facts(before)[name] != value}
+    if not changed:
+        return
+    if not state.spec.search_attributes:
+        workflow.upsert_memo(changed)
+        return
+    keyed = {key.name: key for key in (TASK, PHASE, POLICY)}
+    updates = [key.value_set(str(changed[name])[:200]) for name, key in keyed.items() if changed.get(name) is not None]
+    numbers = {key.name: key for key in (BEST, DOLLARS)}
+    more = [
+        key.value_set(float(changed[name] or 0.0)) for name, key in numbers.items() if changed.get(name) is not None
+    ]
+    if updates or more:
+        workflow.upsert_search_attributes([*updates, *more])
+
+
+def facts(state: RunState) -> dict[str, str | float | None]:
+    """The values that runs are searched by."""
+    best = state.best.best if state.best else None
+    return {
+        TASK.name: state.task.name if state.task else state.spec.name,
+        PHASE.name: "PAUSED" if state.paused else state.phase,
+        POLICY.name: state.spec.settings.policy,
+        BEST.name: best.score.value if best and best.score else None,
+        DOLLARS.name: round(state.spend.dollars, 2) if state.spend.dollars is not None else None,
+    }
+
+
+def details(state: RunState, now: datetime) -> str:
+    """The run at a glance."""
+    left = max((state.clock.deadline - now).total_seconds(), 0.0) / 60
+    headline = f"**{state.phase}**" + (f", PAUSED by {state.paused}: {state.pause_why}" if state.paused else "")
+    lines = [f"{headline} · {left:.0f} min left · {state.invocations} agent calls · {_money(state)}", ""]
+    if state.task:
+        lines += [f"{state.task.name}: {state.task.metric.name}, {state.task.metric.direction} is better", ""]
+    if state.candidates:
+        lines += ["| candidate | approach | status | best | trials |", "|---|---|---|---|---|"]
+        lines += [_row(candidate) for candidate in state.candidates.values()]
+    flights = [f"- {flight.invocation}, until {flight.deadline:%H:%M:%S}" for flight in state.in_flight.values()]
+    return "\n".join([*lines, "", *flights])
+
+
+def _row(candidate: Candidate) -> str:
+    score = candidate.best.score if candidate.best else None
+    value = f"{score.value:.5g} [{score.low:.5g}, {score.high:.5g}]" if score else ""
+    return f"| {candidate.number} | {candidate.approach} | {candidate.status} | {value} | {candidate.trials} |"
+
+
+def _money(state: RunState) -> str:
+    return "cost unknown" if state.spend.dollars is None else f"${state.spend.dollars:.2f}"

@@ -1,0 +1,68 @@
+"""Time and other limits: pure arithmetic over the state."""
+
+from datetime import datetime, timedelta
+
+from schemas.budget import Budget, Clock
+from schemas.state import RunState
+
+LEAST_WORK = 5.0  # seconds; less is not worth an invocation
+DELIVERED_MEMBERS = 3  # trainings that delivery is expected to repeat
+
+
+def first_clock(started: datetime, budget: Budget, share: float | None) -> Clock:
+    """The run's times, with the share of them that is kept for aggregation and delivery."""
+    kept = budget.seconds * share if share is not None else min(max(0.12 * budget.seconds, 20.0), 2 * 3_600.0)
+    return Clock(
+        started=started,
+        explore_until=started + timedelta(seconds=max(budget.seconds - kept, 0.5 * budget.seconds)),
+        deadline=started + timedelta(seconds=budget.seconds),
+    )
+
+
+def explore_until(state: RunState) -> datetime:
+    """When work on candidates ends: earlier than planned once trainings turn out to need a larger reserve."""
+    needed = state.clock.deadline - timedelta(seconds=reserve(state))
+    half = state.clock.started + (state.clock.deadline - state.clock.started) / 2
+    return max(min(state.clock.explore_until, needed), half)
+
+
+def reserve(state: RunState) -> float:
+    """Seconds that aggregation, the estimate, the refit and the final check will need, as far as is known."""
+    trained = sorted(
+        (c.best.seconds for c in state.candidates.values() if c.best is not None and c.status != "discarded"),
+        reverse=True,
+    )[:DELIVERED_MEMBERS]
+    folds = state.task.split.folds if state.task else None
+    # a cross-validated trial holds `folds` trainings; delivery needs one for the estimate and one for the refit
+    once = [seconds / folds * 2.6 if folds else seconds * 1.5 for seconds in trained]
+    overhead = 30.0 + 5.0 * len(once)
+    return overhead + max(max(once, default=0.0), sum(once) / 2)
+
+
+def seconds_to_explore(state: RunState, now: datetime) -> float:
+    return max((explore_until(state) - now).total_seconds(), 0.0)
+
+
+def seconds_left(state: RunState, now: datetime) -> float:
+    return max((state.clock.deadline - now).total_seconds(), 0.0)
+
+
+def agent_calls_left(state: RunState) -> int | None:
+    """Without the one that the aggregator will need."""
+    calls = state.budget.agent_calls
+    return None if calls is None else max(calls - state.invocations - 1, 0)
+
+
+def reached(state: RunState, now: datetime) -> tuple[str, str] | None:
+    """The first limit that ends exploring, with its reason; None while there is room."""
+    if seconds_to_explore(state, now) <= 0:
+        return "explore_until", "the time for work on candidates is over; what is left is kept for delivery"
+    if agent_calls_left(state) == 0:
+        return "agent_calls", f"{state.invocations} agent calls were made; one is kept for the aggregator"
+    dollars = state.budget.dollars
+    if dollars is not None and (state.spend.dollars is None or state.spend.dollars >= dollars):
+        return "dollars", f"${state.spend.dollars} of ${dollars} are spent"
+    tokens = state.budget.tokens
+    if tokens is not None and state.spend.usage.tokens >= tokens:
+        return "tokens", f"{state.spend.usage.tokens} of {tokens} tokens are spent"
+    return None
