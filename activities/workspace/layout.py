@@ -58,14 +58,20 @@ class Layout:
         """The candidate's latest revision, checked out for people; 0 is the aggregator's."""
         return self.folder / "repositories" / str(number)
 
-    def git_dir(self, number: int) -> Path:
-        return self.folder / "repositories" / f"{number}.git"
+    @property
+    def git_dir(self) -> Path:
+        """One bare git directory for all repositories of the run, so that designs can draw on any candidate."""
+        return self.folder / "repositories" / "run.git"
 
     def worktree(self, invocation: str, attempt: int) -> Path:
         return self.folder / "worktrees" / f"{invocation}.a{attempt}"
 
+    def journals(self, invocation: str) -> Path:
+        """The folder of an invocation's segments, one for each attempt."""
+        return self.folder / "journals" / invocation
+
     def journal(self, invocation: str, attempt: int) -> Path:
-        return self.folder / "journals" / invocation / f"a{attempt}.jsonl"
+        return self.journals(invocation) / f"a{attempt}.jsonl"
 
     @property
     def jobs(self) -> Path:
@@ -85,6 +91,19 @@ class Layout:
     def job_predictions(self, job: str, part: str) -> Path:
         """The folder of `predictions.csv` and, where the code gives it, `probabilities.csv`."""
         return self.job(job) / "parts" / part / "predictions"
+
+    def job_config(self, job: str) -> Path:
+        """config.yaml as the job used it."""
+        return self.job(job) / "config.yaml"
+
+    def trial(self, job: str) -> Path:
+        """What a training of a candidate was, and came to."""
+        return self.job(job) / "trial.json"
+
+    @property
+    def sample(self) -> Path:
+        """A few rows of the view, for checks of code: `fit/` and `inputs/`."""
+        return self.folder / "sample"
 
     @property
     def ledger(self) -> Path:

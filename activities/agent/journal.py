@@ -1,0 +1,140 @@
+"""The journal of an invocation: one append-only segment for each attempt, each record on disk before the next step."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from activities.agent.records import READ, Ended, JournalRecord, Opened, Replied, Result
+from schemas.message import Message
+
+
+class Journal(Protocol):
+    """What an invocation did so far, and the place where its next step is written before it is taken."""
+
+    @property
+    def records(self) -> tuple[JournalRecord, ...]:
+        """Everything that holds: what was adopted of older attempts, then what this one wrote."""
+        ...
+
+    async def append(self, record: JournalRecord) -> None:
+        """Returns once the record is on disk."""
+        ...
+
+
+class FileJournal:
+    """Segments `a1.jsonl`, `a2.jsonl`, ... in the invocation's folder."""
+
+    def __init__(self, file: int, adopted: tuple[JournalRecord, ...]) -> None:
+        self._file = file
+        self._records = list(adopted)
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(
+        cls, folder: Path, attempt: int, opening: Message, now: Callable[[], datetime], prompts: str = ""
+    ) -> "FileJournal":
+        """Begins the attempt's segment. Raises FileExistsError if that attempt was begun before."""
+        folder.mkdir(parents=True, exist_ok=True)
+        adopts = _adoptable(folder, attempt)
+        adopted = _chain(folder, adopts)
+        file = os.open(_segment(folder, attempt), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        _sync_folder(folder)
+        journal = cls(file, adopted)
+        first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts)
+        await journal.append(first)
+        return journal
+
+    @property
+    def records(self) -> tuple[JournalRecord, ...]:
+        return tuple(self._records)
+
+    async def append(self, record: JournalRecord) -> None:
+        line = record.model_dump_json(exclude_defaults=False).encode() + b"\n"
+        async with self._writing:
+            await asyncio.to_thread(_write, self._file, line)
+            self._records.append(record)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def read(folder: Path) -> tuple[JournalRecord, ...]:
+    """All that holds of an invocation, over its attempts; nothing if there was none."""
+    attempts = _attempts(folder)
+    return _chain(folder, _adoptable(folder, attempts[-1] + 1)) if attempts else ()
+
+
+def opening(records: tuple[JournalRecord, ...]) -> Message:
+    """What the conversation began with: the opening that got the first reply, else the latest."""
+    latest: Message | None = None
+    for record in records:
+        if isinstance(record, Opened):
+            latest = record.opening
+        elif isinstance(record, Replied):
+            break
+    if latest is None:
+        raise ValueError("a journal begins with the record that opens it")
+    return latest
+
+
+def last_tree(records: tuple[JournalRecord, ...]) -> str | None:
+    """The repository's tree after the last complete result that could change it."""
+    results = [record for record in records if isinstance(record, Result) and record.tree]
+    return max(results, key=lambda result: result.number).tree if results else None
+
+
+def ended(records: tuple[JournalRecord, ...]) -> Ended | None:
+    return next((record for record in reversed(records) if isinstance(record, Ended)), None)
+
+
+def _segment(folder: Path, attempt: int) -> Path:
+    return folder / f"a{attempt}.jsonl"
+
+
+def _attempts(folder: Path) -> list[int]:
+    return sorted(int(path.stem[1:]) for path in folder.glob("a*.jsonl") if path.stem[1:].isdigit())
+
+
+def _adoptable(folder: Path, attempt: int) -> dict[int, int]:
+    """How much of each older segment an attempt takes over: the last one that was opened whole decides the rest."""
+    for older in reversed([number for number in _attempts(folder) if number < attempt]):
+        records = _complete(_segment(folder, older))
+        if records and isinstance(records[0], Opened):
+            return {**records[0].adopts, older: len(records)}
+    return {}
+
+
+def _chain(folder: Path, adopts: dict[int, int]) -> tuple[JournalRecord, ...]:
+    segments = ((_complete(_segment(folder, number)), count) for number, count in sorted(adopts.items()))
+    return tuple(record for records, count in segments for record in records[:count])
+
+
+def _complete(path: Path) -> list[JournalRecord]:
+    """The segment's whole records; a line that was cut off ends it."""
+    records: list[JournalRecord] = []
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            records.append(READ.validate_json(line))
+        except ValidationError:
+            break
+    return records
+
+
+def _write(file: int, line: bytes) -> None:
+    written = os.write(file, line)
+    while written < len(line):
+        written += os.write(file, line[written:])
+    os.fsync(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,45 @@
+"""The limits of an invocation: how many model calls, and until when."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+class LimitReached(Exception):
+    """The invocation ends here: nothing more is asked. Its text says which limit, for the manager."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Limits:
+    deadline: datetime
+    max_turns: int
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def seconds_left(self) -> float:
+        return (self.deadline - self.now()).total_seconds()
+
+    def admit(self, turn: int) -> None:
+        """Raises LimitReached if the model must not be asked for this turn."""
+        if turn > self.max_turns:
+            raise LimitReached(f"it did not report within {self.max_turns} model calls")
+        if self.seconds_left <= 0:
+            raise LimitReached(f"its time ran out at {self.deadline:%H:%M:%S} UTC, in turn {turn}, before it reported")
+
+    @asynccontextmanager
+    async def until_deadline(self) -> AsyncIterator[None]:
+        """Ends what is waited for at the deadline, by LimitReached."""
+        scope = asyncio.timeout(max(self.seconds_left, 0.0))
+        try:
+            async with scope:
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise LimitReached(f"its time ran out at {self.deadline:%H:%M:%S} UTC, while a model answered") from None

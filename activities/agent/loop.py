@@ -1,0 +1,89 @@
+"""The agent's loop: ask the model, act on what it calls for, append, until it reports.
+
+Limits, journal, tracing and heartbeats are around it: in the `Agent` that it is given, and in who calls it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from activities.agent.records import Result
+from activities.errors import Impossible
+from schemas.message import Message, Reply, TextBlock, ToolResultBlock, ToolUseBlock
+
+PATIENCE = 3  # replies in a row that call for nothing
+
+NUDGE = (
+    "You neither called a tool nor reported, so nothing happened. Go on with the work, and end it by calling your "
+    "report tool; if it cannot be done, call give_up and say why."
+)
+CUT = (
+    "Your reply was cut off at the limit of its length, and nothing of it was done. Take smaller steps: write a long "
+    "file in parts, the first with write_file, the rest with edit_file."
+)
+
+
+class Agent(Protocol):
+    """A model and the hands that it has."""
+
+    async def ask(self, messages: Sequence[Message]) -> Reply: ...
+
+    async def act(self, calls: Sequence[ToolUseBlock]) -> tuple[Result, ...]:
+        """One result for each call, in order."""
+        ...
+
+
+async def converse(agent: Agent, opening: Sequence[Message], *, silence_ends: bool = False) -> tuple[Result, ...]:
+    """Runs until a tool call ends the invocation, and returns that turn's results.
+
+    With `silence_ends`, a reply without a tool call ends it too. Raises Impossible if the model cannot go on.
+    """
+    messages, idle = list(opening), 0
+    while True:
+        reply = await agent.ask(messages)
+        messages += _said(reply)
+        if reply.stop_reason in ("refusal", "context_window"):
+            raise Impossible(_why(reply))
+        if reply.tool_uses and reply.stop_reason != "max_tokens":
+            results = await agent.act(reply.tool_uses)
+            messages.append(answers(results))
+            if any(result.ends for result in results):
+                return results
+            idle = 0
+        elif reply.stop_reason != "pause_turn":
+            if silence_ends and reply.stop_reason != "max_tokens":
+                return ()
+            idle = _one_more(idle)
+            messages.append(_prompted(reply))
+
+
+def answers(results: Sequence[Result]) -> Message:
+    """The user message that answers a reply's tool calls."""
+    blocks = [
+        ToolResultBlock(tool_use_id=result.tool_use, content=result.content, is_error=result.is_error)
+        for result in results
+    ]
+    return Message(role="user", content=tuple(blocks))
+
+
+def _said(reply: Reply) -> list[Message]:
+    """The reply as a message; an empty one is none, for the API takes no message without content."""
+    return [Message(role="assistant", content=reply.content)] if reply.content else []
+
+
+def _prompted(reply: Reply) -> Message:
+    """What a reply that did nothing is answered with: a call that was cut off gets its result, as every call must."""
+    words = CUT if reply.stop_reason == "max_tokens" else NUDGE
+    cut = [ToolResultBlock(tool_use_id=use.id, content=words, is_error=True) for use in reply.tool_uses]
+    return Message(role="user", content=tuple(cut) or (TextBlock(text=words),))
+
+
+def _one_more(idle: int) -> int:
+    if idle + 1 >= PATIENCE:
+        raise Impossible(f"the model replied {PATIENCE} times in a row without calling a tool or reporting")
+    return idle + 1
+
+
+def _why(reply: Reply) -> str:
+    if reply.stop_reason == "context_window":
+        return "the conversation no longer fits the model's context window"
+    return f"the model refused to go on: {reply.text[:400] or 'it gave no reason'}"

@@ -1,0 +1,100 @@
+"""What a tool is, and the box of tools that one role has."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from activities.errors import ToolFailed
+from schemas.job import JobState
+from schemas.message import ToolSpec, ToolUseBlock
+from schemas.role import AnyReport
+
+LONGEST = 100_000  # characters of one result
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a tool. `job` is the id of a job that it starts: the same whenever the call is repeated."""
+
+    number: int  # in the conversation, from 1
+    job: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a tool came to. `ends` ends the invocation, with its report where the role gives one."""
+
+    content: BaseModel | str
+    jobs: tuple[JobState, ...] = ()
+    ends: bool = False
+    report: AnyReport | None = None
+
+    @property
+    def text(self) -> str:
+        return self.content if isinstance(self.content, str) else self.content.model_dump_json()
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that an agent can do: its arguments' model is its schema, its errors are text for the model."""
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    run: Callable[[Any, Call], Awaitable[Done]]
+    reads_only: bool = False
+
+    @property
+    def spec(self) -> ToolSpec:
+        return ToolSpec(name=self.name, description=self.description, input_schema=_schema(self.arguments))
+
+
+class Toolbox:
+    """The tools of a role, by name."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def reads_only(self, name: str) -> bool:
+        """True if calls may run beside others. An unknown tool does nothing, and so only reads."""
+        return name not in self._tools or self._tools[name].reads_only
+
+    async def use(self, block: ToolUseBlock, call: Call) -> Done:
+        """Runs the tool. Raises ToolFailed for whatever the model can mend."""
+        tool = self._tools.get(block.name)
+        if tool is None:
+            raise ToolFailed(f"there is no tool {block.name!r}; you have {', '.join(self._tools)}")
+        done = await tool.run(_arguments(tool, block.input), call)
+        if len(done.text) > LONGEST:
+            raise ToolFailed(f"the result has {len(done.text)} characters, over {LONGEST}; ask for less of it")
+        return done
+
+
+def _arguments(tool: Tool, given: dict[str, Any]) -> BaseModel:
+    try:
+        return tool.arguments.model_validate(given)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'input'}: {item['msg']}" for item in error.errors()[:8])
+        raise ToolFailed(f"{tool.name} was not run, for its arguments are wrong: {wrong}") from None
+
+
+def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
+    schema = arguments.model_json_schema()
+    schema.get("properties", {}).pop("kind", None)  # a union's tag is the tool's name
+    schema.pop("description", None)
+    return {key: _untitled(value) for key, value in schema.items() if key != "title"}
+
+
+def _untitled(value: Any) -> Any:
+    """Without the titles that pydantic makes of names; a property that is named so stays."""
+    if isinstance(value, list):
+        return [_untitled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _untitled(item) for key, item in value.items() if not (key == "title" and isinstance(item, str))}
