@@ -1,0 +1,1 @@
+"""What the system itself does to what was chosen: estimate, refit, final check."""
