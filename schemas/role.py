@@ -83,6 +83,7 @@ class TuneRequest(Request):
 class AggregateRequest(Request):
     role: Role = Role.AGGREGATOR
     candidates: tuple[Candidate, ...]
+    seconds: float | None = None  # until the deadline, when asked
 
 
 AnyRequest = SetupRequest | DesignRequest | CodeRequest | TuneRequest | AggregateRequest

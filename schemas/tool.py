@@ -140,6 +140,7 @@ class Trained(Record):
     problem: str | None = None
     curves: tuple[Curve, ...] = ()
     log: str = ""
+    seconds_left: float | None = None  # of the invocation, at this result
 
 
 class InspectEnvironment(Input):  # inspect_environment
@@ -184,6 +185,7 @@ class Evaluate(Input):  # evaluate: the scorer's word on a choice or a blend
 class Evaluated(Record):
     score: Score
     agreement: tuple[tuple[float, ...], ...] = ()  # members' correlation, or share of equal labels
+    seconds_left: float | None = None  # of the invocation, at this result
 
 
 # --- ends of an invocation ---------------------------------------------------------------------------------------
