@@ -1,0 +1,82 @@
+"""What the profile says about the columns, as the recipes' configurations want it."""
+
+from typing import Any
+
+from schemas.profile import ColumnProfile, DataProfile
+from schemas.task import Task
+
+Config = dict[str, Any]
+
+
+def column_lists(profile: DataProfile, task: Task) -> Config:
+    """Columns by kind, without those that say nothing about a new row."""
+    lists: dict[str, list[str]] = {kind: [] for kind in ("number", "category", "date", "text", "sequence")}
+    alphabets = {}
+    for column in profile.columns:
+        kind = _kind(column, profile, task)
+        if kind in lists:
+            lists[kind].append(column.name)
+        if kind == "sequence":
+            alphabets[column.name] = column.alphabet or "other"
+    return {f"features_{kind}": names for kind, names in lists.items()} | {"alphabets": alphabets}
+
+
+def _kind(column: ColumnProfile, profile: DataProfile, task: Task) -> str | None:
+    hidden = {*task.targets, *task.train_only, *profile.train_only}
+    if column.name in hidden or not column.in_test or column.kind == "constant":
+        return None
+    if column.name == task.id:
+        return "date" if task.id_is_feature else None
+    if column.kind == "category":
+        strange = (column.unseen_in_test or 0) > 0.5 or column.unique > 0.9 * profile.rows
+        return None if strange and column.name != profile.time_column else "category"
+    return column.kind
+
+
+def parts(profile: DataProfile, task: Task) -> list[str]:
+    """Train-only columns that add up to the one target, as a note of the profile says; none where none do."""
+    if len(task.targets) != 1 or task.metric.predicts != "value" or len(task.train_only) < 2:
+        return []
+    means = {column.name: column.mean for column in profile.columns}
+    target = means.get(task.targets[0])
+    found = [means.get(name) for name in task.train_only]
+    if target is None or any(mean is None for mean in found):
+        return []
+    total = sum(mean for mean in found if mean is not None)
+    return list(task.train_only) if abs(total - target) <= 1e-6 * max(abs(target), 1.0) else []
+
+
+def transform(profile: DataProfile, task: Task) -> str:
+    """`log1p` where errors are relative, or the target has a long tail of large values."""
+    if task.metric.predicts != "value":
+        return "none"
+    name = task.metric.name.lower()
+    if all(target.nonnegative for target in profile.targets):
+        if name in ("rmsle", "mape", "smape"):
+            return "log1p"
+        if name == "mae" and any((target.skew or 0) > 2 for target in profile.targets):
+            return "log1p"
+    return "none"
+
+
+def validation(profile: DataProfile, task: Task) -> Config:
+    """Our own validation mirrors the split that candidates are scored on."""
+    kind, column = task.split.kind, task.split.column
+    if kind == "group":
+        return {"validation": "group", "validation_column": column or profile.group_column}
+    if kind == "time":
+        return {"validation": "periods", "validation_column": column or profile.time_column}
+    if profile.group_column:
+        return {"validation": "group", "validation_column": profile.group_column}
+    return {"validation": "random" if task.metric.predicts == "value" else "stratified", "validation_column": None}
+
+
+def has(profile: DataProfile, task: Task, kind: str) -> bool:
+    return bool(column_lists(profile, task)[f"features_{kind}"])
+
+
+def classes(profile: DataProfile, task: Task) -> int:
+    """How many classes there are; 0 for numbers."""
+    if task.metric.predicts == "value":
+        return 0
+    return max([len(task.classes), *(target.classes or 0 for target in profile.targets)])
