@@ -60,6 +60,7 @@ class DesignRequest(Request):
     revision: str | None = None
     parents: tuple[tuple[int, str], ...] = ()  # (candidate, revision)
     others: tuple[Candidate, ...] = ()
+    card: Candidate | None = None  # the candidate itself as it stands; None for a new one
 
 
 class CodeRequest(Request):
