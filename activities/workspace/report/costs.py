@@ -1,0 +1,67 @@
+"""Time and money by role, and who the roles were."""
+
+from dataclasses import dataclass
+
+from activities.workspace.report.facts import Facts
+from schemas.budget import Spend
+from schemas.role import Role
+
+PLAYBOOK = "playbook"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One line of the table: a role, delivery's own work, or all together."""
+
+    who: str
+    calls: int
+    failed: int  # attempts
+    spend: Spend
+
+
+def costs(facts: Facts) -> list[Cost]:
+    """By role in the order of the work, then delivery, then the sum; roles that did nothing are left out."""
+    rows = [cost for role in Role if (cost := _role(facts, role)).calls]
+    delivery = _delivery(facts)
+    if delivery.spend.job_seconds:
+        rows.append(delivery)
+    return rows
+
+
+def total(facts: Facts) -> Cost:
+    rows = costs(facts)
+    spend = sum((cost.spend for cost in rows), Spend())
+    return Cost("all", sum(cost.calls for cost in rows), sum(cost.failed for cost in rows), spend)
+
+
+def _role(facts: Facts, role: Role) -> Cost:
+    if role is Role.MANAGER:
+        spend = sum((turn.event.spend for turn in facts.turns), Spend())
+        return Cost(role.value, len(facts.turns), 0, spend)
+    calls = [call for call in facts.invocations if call.event.role is role]
+    spend = sum((call.spend for call in calls), Spend())
+    return Cost(role.value, len(calls), sum(len(call.failures) for call in calls), spend)
+
+
+def _delivery(facts: Facts) -> Cost:
+    parts = (facts.estimated, facts.refitted, facts.verified)
+    seconds = [part.job_seconds for part in parts if part and part.job_seconds]
+    return Cost("delivery", len(seconds), 0, Spend(jobs=len(seconds), job_seconds=sum(seconds)))
+
+
+def models(facts: Facts) -> dict[str, list[str]]:
+    """Models, and the roles that used each: as recorded, else as the settings name them."""
+    used: dict[str, set[Role]] = {}
+    for turn in facts.turns:
+        if turn.event.model:
+            used.setdefault(turn.event.model, set()).add(Role.MANAGER)
+    for call in facts.invocations:
+        used.setdefault(call.event.model.name, set()).add(call.event.role)
+    if not used and facts.spec:
+        for role in Role:
+            used.setdefault(facts.spec.model_for(role).name, set()).add(role)
+    return {name: [role.value for role in Role if role in used[name]] for name in sorted(used)}
+
+
+def no_language_model(facts: Facts) -> bool:
+    return set(models(facts)) == {PLAYBOOK}

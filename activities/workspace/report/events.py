@@ -1,0 +1,83 @@
+"""What people did, and what went wrong, as lines of a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from activities.workspace.report import words
+from activities.workspace.report.facts import Facts
+from schemas.event import (
+    AttemptFailed,
+    CandidateDiscarded,
+    Event,
+    InvocationFailed,
+    LimitReached,
+    Overrun,
+    PersonSteered,
+    RunExtended,
+    RunPaused,
+    RunResumed,
+    ScoreRejected,
+    StopRequested,
+)
+
+
+@dataclass(frozen=True)
+class Happening:
+    at: datetime
+    what: str
+    detail: str = ""
+
+
+def people(facts: Facts) -> list[Happening]:
+    """Everything that a person did to the run."""
+    return _told(facts, _person)
+
+
+def troubles(facts: Facts) -> list[Happening]:
+    """Failures, refusals of scores, limits and overruns."""
+    return _told(facts, _trouble)
+
+
+def _told(facts: Facts, tell: Callable[[Event], tuple[str, str] | None]) -> list[Happening]:
+    told = ((entry.at, tell(entry.event)) for entry in facts.entries)
+    return [Happening(at, *words_) for at, words_ in told if words_]
+
+
+def _person(event: Event) -> tuple[str, str] | None:
+    match event:
+        case PersonSteered(note=note):
+            return "Steered", note
+        case RunPaused(by="person", why=why):
+            return "Paused", why
+        case RunResumed():
+            return "Resumed", ""
+        case RunExtended(budget=budget, why=why):
+            return "Extended", f"{why} (now {words.duration(budget.seconds)} in all)".strip()
+        case StopRequested(deliver=deliver, why=why):
+            return "Stopped, delivering what was trained" if deliver else "Stopped", why
+        case CandidateDiscarded(by="person", candidate=number, why=why):
+            return f"Discarded candidate {number}", why
+    return None
+
+
+def _trouble(event: Event) -> tuple[str, str] | None:
+    match event:
+        case AttemptFailed():
+            then = "; another attempt was made" if event.again else ""
+            return f"Attempt {event.attempt} of {event.invocation} failed ({event.cause}){then}", _both(event)
+        case InvocationFailed(invocation=name, why=why):
+            return f"{name} failed", why
+        case ScoreRejected(job=job, why=why):
+            return f"The score of {job} was rejected", why
+        case RunPaused(by="system", why=why):
+            return "The run paused: a person had to act", why
+        case LimitReached(limit=limit, why=why):
+            return f"Limit reached: {limit.replace('_', ' ')}", why
+        case Overrun(seconds=seconds):
+            return "Delivery went on past the deadline", f"by {words.duration(seconds)}"
+    return None
+
+
+def _both(event: AttemptFailed) -> str:
+    return f"{event.error}: {event.why}" if event.why and event.why != event.error else event.error

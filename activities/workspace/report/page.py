@@ -1,0 +1,89 @@
+"""The report as one offline page: sections from templates, charts as inline SVG."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from activities.workspace.layout import Layout
+from activities.workspace.report import ancestry, costs, curves, scores, svg, timeline, verdict, words
+from activities.workspace.report.events import people, troubles
+from activities.workspace.report.facts import Facts
+
+WIDE, NARROW = 960.0, 440.0
+HIGHLIGHTED = 24  # candidates that can be picked out by a click; more would fill the page with chips
+
+
+def templates(*, autoescape: bool) -> Environment:
+    loader = PackageLoader("activities.workspace.report", "templates")
+    made = Environment(loader=loader, autoescape=autoescape, undefined=StrictUndefined)  # noqa: S701 - see card.py
+    made.trim_blocks = made.lstrip_blocks = True
+    made.filters.update(
+        value=words.value,
+        interval=words.interval,
+        metric=words.metric_name,
+        direction=words.direction,
+        duration=words.duration,
+        moment=words.moment,
+        dollars=words.dollars,
+        share=words.share,
+        thousands=words.count,
+        plural=words.plural,
+        cut=svg.cut,
+    )
+    return made
+
+
+def page(facts: Facts, layout: Layout) -> str:
+    """The whole HTML. Nothing in it can run or fetch anything: its own policy forbids both."""
+    environment = templates(autoescape=True)
+    shown = curves.panels(facts, layout)
+    context = {
+        "facts": facts,
+        "verdict": verdict.verdict(facts),
+        "headline": verdict.headline(facts),
+        "engine": verdict.engine(facts),
+        "sandbox": verdict.sandbox(facts.prepared),
+        "network": verdict.network(facts),
+        "delivered": verdict.delivered(facts),
+        "refit_note": verdict.refit_note(facts),
+        "charts": _charts(facts),
+        "panels": [curves.draw(panel, f"curve-{panel.candidate}") for panel in shown],
+        "panels_caption": curves.caption(shown),
+        "idle": timeline.idle(facts),
+        "costs": costs.costs(facts),
+        "total": costs.total(facts),
+        "people": people(facts),
+        "troubles": troubles(facts),
+        "split": words.split(facts.task.split) if facts.task else "",
+        "since": partial(_since, facts),
+        "colour": svg.colour,
+        "key": svg.key,
+        "highlighted": [line.number for line in facts.lines][:HIGHLIGHTED] if len(facts.lines) > 1 else [],
+        "style": Markup(environment.get_template("style.css").render()),  # noqa: S704 - our own file
+    }
+    return environment.get_template("report.html").render(context)
+
+
+def _charts(facts: Facts) -> dict[str, Markup]:
+    draw: dict[str, Callable[[Facts, float, str], Markup | None]] = {
+        "intervals": scores.intervals,
+        "progress": scores.progress,
+        "ancestry": ancestry.draw,
+        "timeline": timeline.draw,
+    }
+    return {name: _both(partial(function, facts), name) for name, function in draw.items()}
+
+
+def _both(draw: Callable[[float, str], Markup | None], name: str) -> Markup:
+    """A chart for wide pages and one for narrow ones: a picture that only shrinks cannot be read on a phone."""
+    wide, narrow = draw(WIDE, f"{name}-wide"), draw(NARROW, f"{name}-narrow")
+    if wide is None or narrow is None:
+        return Markup("")
+    return svg.el("div", wide, class_="wide") + svg.el("div", narrow, class_="narrow")
+
+
+def _since(facts: Facts, moment: datetime) -> str:
+    return words.clock(timeline.seconds(facts, moment))

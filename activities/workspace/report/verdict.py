@@ -1,0 +1,110 @@
+"""What a run came to, in the sentences that head every report."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from activities.workspace.report import costs
+from activities.workspace.report.facts import Facts
+from schemas.delivery import Prepared
+from schemas.metric import Score
+
+NO_MODEL = "No language model was used: the playbook, a rule-based engineer, made every decision."
+METHODS = {
+    "single": "one model",
+    "mean": "a blend by weighted mean",
+    "rank": "a blend by weighted mean of ranks",
+    "vote": "a blend by weighted vote",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`tone` is good (delivered and verified), doubtful, bad, or open (still running)."""
+
+    tone: Literal["good", "doubtful", "bad", "open"]
+    word: str
+    sentence: str
+
+
+def verdict(facts: Facts) -> Verdict:
+    passed = facts.verified.passed if facts.verified else None
+    why = (facts.end.why if facts.end else "").strip()
+    match facts.phase, passed:
+        case "DONE", True:
+            return Verdict("good", "Delivered and verified", _delivered(facts))
+        case "DONE", False:
+            return Verdict("doubtful", "Delivered, but the final check failed", _delivered(facts))
+        case "DONE", None:
+            return Verdict("doubtful", "Ended without a final check", why or _delivered(facts))
+        case "STOPPED", _:
+            tail = " What was trained was delivered and verified." if passed else ""
+            return Verdict("doubtful", "Stopped by a person", (why or "No reason was given.") + tail)
+        case "FAILED", _:
+            return Verdict("bad", "Failed", why or "No reason was recorded.")
+    return Verdict("open", f"Still {facts.phase.lower()}", "This report shows the run as of its last fact.")
+
+
+def _delivered(facts: Facts) -> str:
+    made = delivered(facts)
+    return f"{made[0].upper()}{made[1:]}." if made else "Nothing was chosen."
+
+
+def delivered(facts: Facts) -> str:
+    """What the model is, such as `a blend by weighted mean of candidates 1 and 3`."""
+    choice = facts.choice
+    if not choice:
+        return ""
+    members = facts.members
+    named = "candidate " if len(members) == 1 else "candidates "
+    listed = ", ".join(str(number) for number in members[:-1])
+    named += f"{listed} and {members[-1]}" if listed else str(members[-1])
+    refit = ", refitted on all labelled rows" if facts.delivery and facts.delivery.refitted else ""
+    return f"{METHODS[choice.report.method]}, {named}{refit}"
+
+
+def headline(facts: Facts) -> Score | None:
+    """The score to believe: on `report`, else on `select`, else the leading trial's."""
+    if facts.estimated and facts.estimated.score:
+        return facts.estimated.score
+    if facts.choice:
+        return facts.choice.score
+    return facts.leader.best.trial.score if facts.leader and facts.leader.best else None
+
+
+def engine(facts: Facts) -> str:
+    """Who decided: the sentence for the banner."""
+    if costs.no_language_model(facts):
+        return NO_MODEL
+    used = costs.models(facts)
+    if len(used) == 1:
+        return f"Every role was played by {next(iter(used))}."
+    return "; ".join(f"{name}: {', '.join(roles)}" for name, roles in used.items()) + "."
+
+
+def sandbox(prepared: Prepared | None) -> tuple[Literal["good", "bad", "open"], str]:
+    name = prepared.sandbox if prepared else ""
+    if not name:
+        return "open", "The run did not get as far as choosing a sandbox."
+    if name == "none":
+        return "bad", (
+            "There was no sandbox: generated code ran with the rights of the person who started the run, and could "
+            "have read withheld labels. The scores are to be trusted only as far as that code is."
+        )
+    return "good", f"Generated code ran in a sandbox ({name}), without sight of withheld rows, keys or other runs."
+
+
+def network(facts: Facts) -> str:
+    return "This task lets its jobs reach the network." if facts.task and facts.task.network else ""
+
+
+def refit_note(facts: Facts) -> str:
+    """Which model the scores are of."""
+    if facts.delivery and facts.delivery.refitted:
+        return (
+            "Scores are of the model before the refit: the delivered one was then trained on all labelled rows, "
+            "withheld ones included, so that none are left to score it on."
+        )
+    if facts.refitted and not facts.refitted.done:
+        why = f": {facts.refitted.problem}" if facts.refitted.problem else "."
+        return f"The refit on all labelled rows did not succeed; the delivered model is the one that was scored{why}"
+    return "The delivered model is the one that was scored; it was not refitted on the withheld rows."

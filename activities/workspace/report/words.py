@@ -1,0 +1,124 @@
+"""Numbers, times, metrics and splits in words."""
+
+import math
+from datetime import UTC, datetime
+
+from schemas.metric import Direction, Metric, Score
+from schemas.task import Split
+
+METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "f1_macro": "macro F1",
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "rmsle": "RMSLE",
+    "r2": "R²",
+    "mape": "MAPE",
+    "smape": "SMAPE",
+    "quadratic_weighted_kappa": "quadratic weighted kappa",
+}
+
+
+def metric_name(metric: Metric) -> str:
+    return METRICS.get(metric.name, metric.name)
+
+
+def direction(metric: Metric) -> str:
+    return "higher is better" if metric.direction is Direction.HIGHER else "lower is better"
+
+
+def decimals(score: Score) -> int:
+    """As many places as give the interval's width two figures: more would pretend to know."""
+    width = abs(score.high - score.low) or abs(score.value) / 100
+    if not width or not math.isfinite(width):
+        return 4
+    return min(8, max(0, 1 - math.floor(math.log10(width))))
+
+
+def value(score: Score) -> str:
+    return number(score.value, decimals(score))
+
+
+def interval(score: Score) -> str:
+    places = decimals(score)
+    return f"{number(score.low, places)} to {number(score.high, places)}"
+
+
+def number(amount: float, places: int) -> str:
+    return f"{amount:,.{places}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def count(amount: float) -> str:
+    return f"{amount:,.0f}"
+
+
+def plural(amount: int, one: str, many: str = "") -> str:
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """`9.4 s`, `4 min 12 s`, `3 h 05 min`."""
+    if seconds < 0:
+        return "\N{MINUS SIGN}" + duration(-seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def clock(seconds: float) -> str:
+    """Time into the run: `04:12`, `3:05:00`."""
+    whole = round(max(0.0, seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60:02d}:{rest % 60:02d}"
+
+
+def moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
+
+
+def dollars(amount: float | None) -> str:
+    if amount is None:
+        return "unknown"
+    return "$0" if amount == 0 else f"${amount:,.2f}" if amount >= 0.01 else "under $0.01"
+
+
+def share(part: float) -> str:
+    return f"{100 * part:.0f} %" if part == 0 or part >= 0.01 else f"{100 * part:.1f} %"
+
+
+def split(split: Split) -> str:
+    """How labelled rows were divided, for someone who was not there."""
+    how = {
+        "random": "Rows were drawn at random",
+        "stratified": "Rows were drawn at random, each class in its proportion",
+        "group": f"Rows were drawn by group: all rows that share a value of “{split.column}” stay on the same side",
+        "time": f"Rows were divided by time: the latest by “{split.column}” are withheld, as in use",
+        "files": "The withheld rows were given as files of their own",
+    }[split.kind]
+    return f"{how}. {_select(split)} {_report(split)}"
+
+
+def _select(split: Split) -> str:
+    if split.folds:
+        return (
+            f"Decisions rest on “select”: {split.folds}-fold cross-validation, in which the system trains a candidate "
+            f"{split.folds} times and each row is predicted by a model that has not seen it."
+        )
+    part = "" if split.kind == "files" else f", {share(split.select)} of the labelled rows"
+    return f"Decisions rest on “select”{part}: withheld from every training, looked at after each."
+
+
+def _report(split: Split) -> str:
+    if not split.report and split.kind != "files":
+        return "Nothing was withheld for a last estimate, so the score on “select” is somewhat flattering."
+    part = "" if split.kind == "files" else f", {share(split.report)} of the labelled rows"
+    return f"The last estimate rests on “report”{part}: scored once, at the very end, untouched by any decision."
