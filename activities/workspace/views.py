@@ -39,6 +39,8 @@ class Views:
         if self.settled.test is not None:
             order = [name for name in self.settled.test.columns if name in inputs.columns]
             inputs = Table(inputs.name, inputs.rows[order], self.settled.test.format)
+        else:
+            inputs = Table(TEST_NAME, inputs.rows)
         self._inputs(folder, inputs)
 
     def to_deliver(self, folder: Path) -> None:
