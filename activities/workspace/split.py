@@ -229,24 +229,21 @@ def _shuffled(
 def _drawn(
     units: NDArray[np.int64], strata: NDArray[np.int64] | None, share: float, random: np.random.Generator
 ) -> Mask:
-    """About `share` of the rows, at equal steps through the shuffled units, so that every stratum gives its part.
+    """About `share` of the rows: whole units in chance order, or rows at equal steps through the strata.
 
     The only row of a class stays where it can be learnt from.
     """
     if share <= 0:
         return np.zeros(len(units), dtype=bool)
     order = _shuffled(units, strata, random)
-    if strata is not None:
-        size = np.bincount(strata)
-        lonely = set(units[size[strata] < 2].tolist())
-        order = np.array([unit for unit in order if unit not in lonely], dtype=np.int64)
-    names, counts = np.unique(units, return_counts=True)
-    weight = counts[np.searchsorted(names, order)]
-    steps = np.floor(np.cumsum(weight) * share + random.random())
-    taken = order[np.diff(np.r_[np.floor(steps[0] - weight[0] * share), steps]) > 0] if len(order) else order
-    if not len(taken) and len(order):
-        taken = order[:1]
-    return np.isin(units, taken)
+    if strata is None:
+        names, counts = np.unique(units, return_counts=True)
+        before = np.cumsum(counts[np.searchsorted(names, order)]) - counts[np.searchsorted(names, order)]
+        return np.isin(units, order[before < max(share * len(units) - 0.5, 0.5)])
+    lonely = units[np.bincount(strata)[strata] < 2]
+    order = order[~np.isin(order, lonely)]
+    steps = np.floor(np.arange(len(order) + 1) * share + random.random())
+    return np.isin(units, order[np.diff(steps) > 0])
 
 
 def _dealt(

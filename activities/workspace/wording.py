@@ -40,9 +40,13 @@ def target_in(description: str, columns: list[str]) -> str | None:
     """The one of `columns` that a sentence about predicting names, if it is one alone."""
     for sentence in _sentences(description):
         if _ABOUT_TARGET.search(sentence):
-            named = [name for name in columns if re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", sentence)]
-            if len(named) == 1:
-                return named[0]
+            marked = [name for name in columns if re.search(rf"[`'\"*]{re.escape(name)}[`'\"*]", sentence)]
+            words = [
+                name for name in columns if len(name) > 2 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sentence)
+            ]
+            for named in (marked, words):  # a column called `a` is not meant by every a
+                if len(named) == 1:
+                    return named[0]
     return None
 
 
