@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from activities.workspace.report import words
 from activities.workspace.report.facts import Facts
 from schemas.budget import Spend
 from schemas.role import Role
@@ -47,6 +48,25 @@ def _delivery(facts: Facts) -> Cost:
     parts = (facts.estimated, facts.refitted, facts.verified)
     seconds = [part.job_seconds for part in parts if part and part.job_seconds]
     return Cost("delivery", len(seconds), 0, Spend(jobs=len(seconds), job_seconds=sum(seconds)))
+
+
+def limits(facts: Facts) -> list[tuple[str, str, str]]:
+    """Each limit of the budget that was set: its name, what was used, what was allowed."""
+    budget, spend = facts.budget, total(facts).spend
+    if not budget:
+        return []
+    time = (facts.until - facts.started).total_seconds() if facts.until and facts.started else 0.0
+    found = [("Wall time", words.duration(time), words.duration(budget.seconds))]
+    if budget.training_seconds is not None:
+        longest = max((training.trial.seconds for training in facts.trainings), default=0.0)
+        found.append(("One training", f"at most {words.duration(longest)}", words.duration(budget.training_seconds)))
+    if budget.agent_calls is not None:
+        found.append(("Calls of roles", str(len(facts.invocations)), str(budget.agent_calls)))
+    if budget.dollars is not None:
+        found.append(("Money", words.dollars(spend.dollars), words.dollars(budget.dollars)))
+    if budget.tokens is not None:
+        found.append(("Tokens", words.count(spend.usage.tokens), words.count(budget.tokens)))
+    return found
 
 
 def models(facts: Facts) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Learning curves: one small panel per candidate, of its best trial."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -69,7 +70,7 @@ def draw(panel: Panel, name: str) -> Markup:
     everything = [point for one in (*panel.valid, *panel.train) for point in one.points]
     x = Scale(min(p[0] for p in everything), max(p[0] for p in everything), 52, WIDTH - 8)
     low, high = levels(panel)
-    y = Scale(low, high, HEIGHT - 34, 34)
+    y = Scale(low, high, HEIGHT - 34, 40)
     across, steps = ticks(low, high, 4), ticks(x.low, x.high, 4)
     inside = [
         text(0, 12, f"Candidate {panel.candidate}", "name"),
@@ -78,7 +79,7 @@ def draw(panel: Panel, name: str) -> Markup:
         *(text(46, y(v) + 4, tick_label(v, across), "tick", "end") for v in across),
         *(text(x(v), HEIGHT - 18, tick_label(v, steps), "tick", "middle") for v in steps),
         text(WIDTH - 8, HEIGHT - 3, "step", "tick", "end"),
-        text(52, HEIGHT - 3, panel.name, "tick"),
+        text(0, 27, panel.name, "tick"),
         *(_drawn(one, x, y, f"curve train {colour(panel.candidate)}") for one in panel.train),
         *(_drawn(one, x, y, f"curve valid {colour(panel.candidate)}") for one in panel.valid),
     ]
@@ -104,7 +105,7 @@ def _drawn(series: Series, x: Scale, y: Scale, class_: str) -> Markup:
     return path([(x(step), y.clamp(value)) for step, value in points], class_)
 
 
-def caption(panels: list[Panel]) -> str:
+def caption(panels: Sequence[Panel]) -> str:
     folds = max((len(panel.valid) for panel in panels), default=0)
     each = f" Each thin line is one of {folds} folds." if folds > 1 else ""
     dashed = " Dashed lines are on the rows trained on." if any(panel.train for panel in panels) else ""

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from activities.workspace.report import words
 from activities.workspace.report.facts import Facts
+from activities.workspace.report.history import Act
+from activities.workspace.report.svg import cut
 from schemas.event import (
     AttemptFailed,
     CandidateDiscarded,
@@ -20,6 +22,7 @@ from schemas.event import (
     ScoreRejected,
     StopRequested,
 )
+from schemas.role import AnyReport, CodeReport, DesignReport, TuneReport
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,37 @@ class Happening:
     at: datetime
     what: str
     detail: str = ""
+
+
+def outcome(act: Act) -> str:
+    """What came of a decision, in a line."""
+    call = act.invocation
+    if call is None:
+        return ""
+    if call.ended is None:
+        return f"{call.event.invocation} is still at work."
+    took = words.duration((call.ended - call.started).total_seconds())
+    tries = f", in attempt {call.report.attempt}" if call.report and call.report.attempt > 1 else ""
+    if call.problem:
+        return f"Failed after {took}{tries}: {cut(call.problem, 160)}"
+    return f"Done after {took}{tries}: {_made(call.report)}"
+
+
+def _made(report: AnyReport | None) -> str:
+    match report:
+        case DesignReport():
+            return f"{report.family}, {cut(report.approach, 140)}."
+        case CodeReport():
+            return "code that passed its check." if report.check else "code."
+        case TuneReport():
+            scores = [t.score for t in report.trials if t.job == report.best and t.score]
+            trials = words.plural(len(report.trials), "trial")
+            return (
+                f"{trials}, the best {words.value(scores[0])} ({words.interval(scores[0])})."
+                if scores
+                else f"{trials}."
+            )
+    return cut(report.summary, 140) if report else ""
 
 
 def people(facts: Facts) -> list[Happening]:

@@ -30,7 +30,7 @@ from schemas.role import DesignReport, Role
 from schemas.run import RunSpec
 from schemas.task import Task
 
-OWNER = re.compile(r"(?:designer|coder|tuner)\.(\d+)\.")
+OWNER = re.compile(r"^(?:designer|coder|tuner)\.(\d+)\.|\.c(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Facts:
     """A run as its ledger tells it. Every part may be missing: a run can end at any moment."""
 
     record: Record
+    delivering: DeliveryVerified | None = None  # what is about to enter the ledger
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
@@ -130,19 +131,30 @@ class Facts:
     def choice(self) -> ChoiceMade | None:
         return self.last(ChoiceMade)
 
+    def _of_choice(self, kind: type[E]) -> E | None:
+        """The last such event since the last choice: an earlier choice that failed its check has its own."""
+        seqs = [entry.seq for entry in self.entries if isinstance(entry.event, ChoiceMade)]
+        found = [e.event for e in self.entries if seqs and e.seq > seqs[-1] and isinstance(e.event, kind)]
+        return found[-1] if found else None
+
     @cached_property
     def estimated(self) -> Estimated | None:
-        event = self.last(ReportScored)
+        event = self._of_choice(ReportScored)
         return event.estimated if event else None
 
     @cached_property
+    def report_looks(self) -> int:
+        """How often `report` was looked at: once, unless a choice failed its check and another took its place."""
+        return sum(1 for _, event in self.all(ReportScored) if event.estimated.score)
+
+    @cached_property
     def refitted(self) -> Refitted | None:
-        event = self.last(RefitEnded)
+        event = self._of_choice(RefitEnded)
         return event.refitted if event else None
 
     @cached_property
     def delivery(self) -> DeliveryVerified | None:
-        return self.last(DeliveryVerified)
+        return self.delivering or self._of_choice(DeliveryVerified)
 
     @cached_property
     def verified(self) -> Verified | None:
@@ -159,7 +171,7 @@ class Facts:
 
     @cached_property
     def trainings(self) -> tuple[Training, ...]:
-        return tuple(sorted(trainings(self.entries, self.record.jobs), key=lambda training: training.at))
+        return tuple(sorted(trainings(self.entries, self.record.jobs, self.record.left), key=lambda found: found.at))
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
@@ -190,16 +202,13 @@ class Facts:
     def pauses(self) -> tuple[tuple[datetime, datetime, RunPaused], ...]:
         return tuple(_pauses(self))
 
-    def jobs_of(self, purpose: str) -> list[JobState]:
-        return [job for job in self.record.jobs if job.purpose == purpose]
-
     def owner(self, job: JobState) -> int | None:
         """The candidate that a job worked for, where its trials or its id tell."""
         for training in self.trainings:
             if training.trial.job == job.id:
                 return training.candidate
         named = OWNER.search(job.id)
-        return int(named[1]) if named else None
+        return int(named[1] or named[2]) if named else None
 
 
 def _line(facts: Facts, number: int) -> Line:
@@ -239,7 +248,7 @@ def _best(trials: Iterable[Training]) -> Training | None:
     best: Training | None = None
     for training in trials:
         score = training.trial.score
-        if training.counts and score and score.beats(best.trial.score if best else None):
+        if training.verified and training.counts and score and score.beats(best.trial.score if best else None):
             best = training
     return best
 

@@ -10,25 +10,33 @@ from activities.workspace.report.facts import Facts
 from activities.workspace.report.page import page
 from activities.workspace.report.paper import paper
 from activities.workspace.report.record import read_record
+from schemas.event import DeliveryVerified
+
+LOCK = "requirements.lock"
 
 
 def render(layout: Layout) -> list[Path]:
     """Writes `report.html` and `progress.pdf`, and the card of the model if one is delivered. May be called again."""
-    facts = Facts(read_record(layout))
+    facts = read_facts(layout)
     layout.output.mkdir(parents=True, exist_ok=True)
     written = [
         write(layout.output / "report.html", page(facts, layout).encode()),
         write(layout.output / "progress.pdf", paper(facts, layout)),
     ]
     model = layout.output / "model"
-    if model.is_dir():
-        written.append(write(model / "MODEL_CARD.md", card(facts, lock(model)).encode()))
-    return written
+    return [*written, write_card(model, facts)] if model.is_dir() else written
 
 
-def lock(model: Path) -> str:
-    path = model / "requirements.lock"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def read_facts(layout: Layout, delivering: DeliveryVerified | None = None) -> Facts:
+    """The run so far, and what is about to enter its ledger."""
+    return Facts(read_record(layout), delivering)
+
+
+def write_card(model: Path, facts: Facts) -> Path:
+    """The card of the model in that folder, whose environment lock lies there already."""
+    lock = model / LOCK
+    text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
+    return write(model / "MODEL_CARD.md", card(facts, text).encode())
 
 
 def write(path: Path, content: bytes) -> Path:

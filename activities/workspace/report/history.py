@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from activities.workspace.report.record import LeftTrial
 from schemas.base import Record as Fact
 from schemas.budget import Spend
 from schemas.candidate import Trial
@@ -48,8 +49,9 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Training:
-    """One trial, in its place. `verified` if the workflow computed its score again; `rejected` says why it does not
-    count."""
+    """One trial, in its place. `verified` if the workflow computed its score again; `reported` if its tuner's report
+    came; `rejected` says why its score does not count.
+    """
 
     at: datetime
     candidate: int
@@ -57,10 +59,12 @@ class Training:
     trial: Trial
     verified: bool
     rejected: str | None
+    reported: bool = True
 
     @property
     def counts(self) -> bool:
-        return self.trial.score is not None and not self.trial.quick and self.rejected is None
+        """True if it competes: a full trial that was reported, and whose score nobody took back."""
+        return self.reported and self.trial.score is not None and not self.trial.quick and self.rejected is None
 
 
 @dataclass(frozen=True)
@@ -116,27 +120,32 @@ def _invocation(
     raise AssertionError(end)
 
 
-def trainings(entries: Sequence[LedgerEntry], jobs: Iterable[JobState]) -> Iterator[Training]:
-    """Trials as tuners report them, with the workflow's own score where it was computed again."""
+def trainings(
+    entries: Sequence[LedgerEntry], jobs: Iterable[JobState], left: Iterable[LeftTrial]
+) -> Iterator[Training]:
+    """Trials as tuners report them, with the workflow's own score where it was computed again; then those left over
+    from tuners that failed or still work.
+    """
     scored = {event.job: event for _, event in events(entries, TrialScored)}
     rejected = {event.job: event.why for _, event in events(entries, ScoreRejected)}
     ended = {job.id: job.ended_at for job in jobs}
     seen: set[str] = set()
     for at, event in events(entries, InvocationReported):
-        if not isinstance(event.report, TuneReport):
+        report = event.report
+        if not isinstance(report, TuneReport):
             continue
-        for trial in event.report.trials:
+        for trial in report.trials:
             again = scored.get(trial.job)
             settled = trial.model_copy(update={"score": again.score}) if again else trial
-            moment = ended.get(trial.job) or at
-            yield Training(
-                moment, event.report.candidate, event.invocation, settled, again is not None, rejected.get(trial.job)
-            )
+            moment, why = ended.get(trial.job) or at, rejected.get(trial.job)
+            yield Training(moment, report.candidate, event.invocation, settled, again is not None, why)
             seen.add(trial.job)
-    for at, known in events(entries, TrialScored):
-        if known.job not in seen:  # the tuner's report is still to come
-            trial = Trial(job=known.job, revision=known.revision, score=known.score, seconds=known.seconds)
-            yield Training(ended.get(known.job) or at, known.candidate, known.invocation, trial, True, None)
+    for note in left:
+        finished = ended.get(note.trial.job)
+        if note.trial.job not in seen and finished:
+            invocation = note.trial.job.rpartition(".")[0]
+            verified = note.trial.job in scored
+            yield Training(finished, note.candidate, invocation, note.trial, verified, None, reported=verified)
 
 
 def turns(entries: Sequence[LedgerEntry], called: Sequence[Invocation]) -> Iterator[Turn]:

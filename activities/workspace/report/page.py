@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from activities.workspace.layout import Layout
 from activities.workspace.report import ancestry, costs, curves, scores, svg, timeline, verdict, words
-from activities.workspace.report.events import people, troubles
+from activities.workspace.report.events import outcome, people, troubles
 from activities.workspace.report.facts import Facts
 
 WIDE, NARROW = 960.0, 440.0
@@ -55,6 +55,8 @@ def page(facts: Facts, layout: Layout) -> str:
         "idle": timeline.idle(facts),
         "costs": costs.costs(facts),
         "total": costs.total(facts),
+        "limits": costs.limits(facts),
+        "outcome": outcome,
         "people": people(facts),
         "troubles": troubles(facts),
         "split": words.split(facts.task.split) if facts.task else "",

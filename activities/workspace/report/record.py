@@ -10,7 +10,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from activities.workspace.layout import Layout
+from schemas.base import Record as Fact
 from schemas.base import digest
+from schemas.candidate import Trial
 from schemas.event import LedgerEntry
 from schemas.job import JobState
 from schemas.profile import DataProfile
@@ -22,6 +24,13 @@ GENESIS = "0" * 64
 MOST_BYTES = 32 * 1024 * 1024  # of one metrics file: a runaway log must not take the report down
 
 
+class LeftTrial(Fact):
+    """What a training was, as its tool left it beside the job: the ledger learns of it only with the tuner's report."""
+
+    candidate: int
+    trial: Trial
+
+
 @dataclass(frozen=True)
 class Record:
     """The files of a run, parsed. `unread` counts ledger lines that this version cannot parse."""
@@ -30,6 +39,7 @@ class Record:
     entries: tuple[LedgerEntry, ...]
     unread: int
     jobs: tuple[JobState, ...]
+    left: tuple[LeftTrial, ...]
     task: Task | None
     profile: DataProfile | None
 
@@ -59,11 +69,13 @@ def read_record(layout: Layout) -> Record:
     lines = _lines(layout.ledger)
     entries = tuple(entry for line in lines if (entry := _parsed(LedgerEntry, line)) is not None)
     states = (_parsed(JobState, _text(path)) for path in sorted(layout.jobs.glob("*/state.json")))
+    notes = (_parsed(LeftTrial, _text(path)) for path in sorted(layout.jobs.glob("*/trial.json")))
     return Record(
         folder=layout.folder,
         entries=entries,
         unread=len(lines) - len(entries),
         jobs=tuple(sorted((state for state in states if state), key=lambda state: state.queued_at)),
+        left=tuple(trial for trial in notes if trial),
         task=_parsed(Task, _text(layout.settled)),
         profile=_parsed(DataProfile, _text(layout.profile)),
     )

@@ -26,6 +26,7 @@ from activities.workspace.report.svg import (
     time_label,
     time_ticks,
 )
+from schemas.event import ChoiceMade
 from schemas.metric import Direction, Metric, Score
 
 
@@ -183,9 +184,11 @@ class _Plot:
                 x, y = self.at(training.at), self.y.clamp(score.value)
                 points += [(x, points[-1][1]), (x, y)] if points else [(x, y)]
                 best = score
-        if points:
-            points.append((self.x.end, points[-1][1]))
-        return path(points, "best") if points else Markup("")
+        for at, event in self.facts.all(ChoiceMade):
+            if points and event.score.beats(best):
+                x, y = self.at(at), self.y.clamp(event.score.value)
+                points, best = [*points, (x, points[-1][1]), (x, y)], event.score
+        return path([*points, (self.x.end, points[-1][1])], "best") if points else Markup("")
 
     def whiskers(self) -> list[Markup]:
         return [
@@ -214,14 +217,19 @@ class _Plot:
         if training.rejected:
             said += f"\nDoes not count: {training.rejected}"
         x, y = self.at(training.at), self.y.clamp(score.value)
-        return mark(x, y, training.candidate, said, hollow=not training.counts)
+        dot = mark(x, y, training.candidate, said, hollow=not training.counts)
+        if self.y.low <= score.value <= self.y.high:
+            return dot
+        arrow = "\N{UPWARDS ARROW}" if score.value > self.y.high else "\N{DOWNWARDS ARROW}"
+        beyond = text(x + 10, y + 4, f"{words.value(score)} {arrow}", "tick", data_c=training.candidate)
+        return el("g", dot, beyond)
 
     def finish(self) -> list[Markup]:
         """The choice's score on `select`, where a blend made it another than the best trial's."""
         choice = self.facts.choice
         if not choice or len(choice.report.members) < 2:
             return []
-        when = next(at for at, event in self.facts.all(type(choice)) if event is choice)
+        when = self.facts.all(ChoiceMade)[-1][0]
         x, y = self.at(when), self.y.clamp(choice.score.value)
         said = f"Blend: {words.value(choice.score)} ({words.interval(choice.score)})"
         star = el("circle", el("title", said), cx=x, cy=y, r=6.5, class_="mark full c0")

@@ -85,7 +85,8 @@ def _bar(facts: Facts, call: Invocation) -> Bar:
     for at, failed in call.failures:
         said += f"\nattempt {failed.attempt} failed at {words.clock(seconds(facts, at))}: {failed.error}"
     class_ = f"bar {role.value} {'failed ' if call.outcome == 'failed' else ''}{colour(call.event.candidate)}"
-    return Bar(start, end, WORD.get(role, role.value), said, class_, call.event.candidate)
+    label = "" if call.failures else WORD.get(role, role.value)  # crosses are drawn there
+    return Bar(start, end, label, said, class_, call.event.candidate)
 
 
 def _device(facts: Facts, device: str) -> Lane:
@@ -173,15 +174,15 @@ def _drawn(bar: Bar, y: float, x: Scale) -> Markup:
 
 
 def _phases(facts: Facts, x: Scale, bottom: float) -> Iterable[Markup]:
-    last = float("-inf")
-    for at, event in facts.all(PhaseEntered):
-        if event.phase in ("DONE", "STOPPED", "FAILED"):
+    """A phase's name where it begins, unless the next begins before there is room for it."""
+    begun = [(x.clamp(seconds(facts, at)), event.phase) for at, event in facts.all(PhaseEntered)]
+    ends = [where for where, _ in begun[1:]] + [x.end + 84]
+    for (where, phase), end in zip(begun, ends, strict=False):
+        if phase in ("DONE", "STOPPED", "FAILED"):
             continue
-        where = x.clamp(seconds(facts, at))
         yield line(where, 20, where, bottom, "phase")
-        if where - last > 84:  # else the words would run into each other
-            yield text(where + 4, 28, event.phase.capitalize(), "note")
-            last = where
+        if end - where > 84:
+            yield text(where + 4, 28, phase.capitalize(), "note")
 
 
 def _pauses(facts: Facts, x: Scale, top: float, bottom: float) -> Iterable[Markup]:

@@ -41,6 +41,8 @@ def verdict(facts: Facts) -> Verdict:
             return Verdict("doubtful", "Stopped by a person", (why or "No reason was given.") + tail)
         case "FAILED", _:
             return Verdict("bad", "Failed", why or "No reason was recorded.")
+        case _, True:
+            return Verdict("good", "Verified", _delivered(facts))
     return Verdict("open", f"Still {facts.phase.lower()}", "This report shows the run as of its last fact.")
 
 
@@ -105,6 +107,8 @@ def refit_note(facts: Facts) -> str:
             "withheld ones included, so that none are left to score it on."
         )
     if facts.refitted and not facts.refitted.done:
-        why = f": {facts.refitted.problem}" if facts.refitted.problem else "."
-        return f"The refit on all labelled rows did not succeed; the delivered model is the one that was scored{why}"
+        why = f": {facts.refitted.problem}" if facts.refitted.problem else ""
+        return f"There was no refit on all labelled rows{why}. The delivered model is the one that was scored."
+    if facts.refitted:
+        return "The refitted model did not pass the final check; the delivered model is the one that was scored."
     return "The delivered model is the one that was scored; it was not refitted on the withheld rows."

@@ -32,11 +32,11 @@ def direction(metric: Metric) -> str:
 
 
 def decimals(score: Score) -> int:
-    """As many places as give the interval's width two figures: more would pretend to know."""
-    width = abs(score.high - score.low) or abs(score.value) / 100
-    if not width or not math.isfinite(width):
+    """As many places as give the uncertainty (half the interval) two figures: more would pretend to know."""
+    half = abs(score.high - score.low) / 2 or abs(score.value) / 100
+    if not half or not math.isfinite(half):
         return 4
-    return min(8, max(0, 1 - math.floor(math.log10(width))))
+    return min(8, max(0, 1 - math.floor(math.log10(half))))
 
 
 def value(score: Score) -> str:
