@@ -78,7 +78,7 @@ def bikes(folder: Path, months: int = 24, hours: int = 12, **keys: Any) -> Path:
         {
             "datetime": times.strftime("%Y-%m-%d %H:%M:%S"),
             "season": (times.month - 1) // 3 + 1,
-            "holiday": (times.dayofyear % 50 == 0).astype(int),
+            "holiday": (times.day_of_year % 50 == 0).astype(int),
             "temp": random.normal(20, 8, len(times)).round(2),
             "casual": casual,
             "registered": registered,
