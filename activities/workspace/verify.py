@@ -118,7 +118,7 @@ def fresh_ids(ids: Sequence[str], random: np.random.Generator) -> list[str]:
 def _fresh(one: str, taken: set[str], random: np.random.Generator) -> str:
     form = one
     for attempt in range(1_000):
-        if attempt and attempt % 20 == 0:
+        if attempt and attempt % 5 == 0:
             form = f"{form}0" if form[-1:].isdigit() else f"{form}a"  # the form has no room left: a longer one
         new = re.sub(r"[0-9]+|[a-z]|[A-Z]", lambda found: _like(found.group(), random), form)
         if new not in taken:
