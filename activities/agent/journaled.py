@@ -8,7 +8,7 @@ from itertools import groupby
 from activities.agent.journal import Journal
 from activities.agent.limits import LimitReached
 from activities.agent.live import Live
-from activities.agent.records import Asking, Replied, Result, Unanswered
+from activities.agent.records import Asking, JournalRecord, Replied, Result, Unanswered
 from schemas.message import Message, Reply, ToolUseBlock
 
 
@@ -29,6 +29,7 @@ class Journaled:
         recalled = self._replies.get(self.turns)
         if recalled is not None:
             return recalled
+        await self._live.limits.until_released()
         self._live.limits.admit(self.turns)
         await self._journal.append(Asking(at=self._live.limits.now(), turn=self.turns))
         began = time.monotonic()
@@ -67,3 +68,25 @@ class Journaled:
         result = await self._live.use(number, call)
         await self._journal.append(result)
         return result
+
+
+class Recalled:
+    """An agent that only remembers: it says and does again what a journal holds, and ends where that ends."""
+
+    def __init__(self, records: Sequence[JournalRecord]) -> None:
+        self._replies = iter([record.reply for record in records if isinstance(record, Replied)])
+        self._results = {record.number: record for record in records if isinstance(record, Result)}
+        self._calls = 0
+
+    async def ask(self, messages: Sequence[Message]) -> Reply:  # noqa: ARG002
+        reply = next(self._replies, None)
+        if reply is None:
+            raise LimitReached("the journal ends here")
+        return reply
+
+    async def act(self, calls: Sequence[ToolUseBlock]) -> tuple[Result, ...]:
+        first, self._calls = self._calls + 1, self._calls + len(calls)
+        numbers = range(first, self._calls + 1)
+        if any(number not in self._results for number in numbers):
+            raise LimitReached("the journal ends here")
+        return tuple(self._results[number] for number in numbers)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 
 class LimitReached(Exception):
@@ -20,6 +21,7 @@ class Limits:
     deadline: datetime
     max_turns: int
     now: Callable[[], datetime] = utc_now
+    held: Path | None = None  # while this file is there, nothing is asked
 
     @property
     def seconds_left(self) -> float:
@@ -31,6 +33,11 @@ class Limits:
             raise LimitReached(f"it did not report within {self.max_turns} model calls")
         if self.seconds_left <= 0:
             raise LimitReached(f"its time ran out at {self.deadline:%H:%M:%S} UTC, in turn {turn}, before it reported")
+
+    async def until_released(self) -> None:
+        """Waits while the run is paused, at most until the deadline."""
+        while self.held is not None and self.held.exists() and self.seconds_left > 0:  # noqa: ASYNC110  # of another process
+            await asyncio.sleep(1.0)
 
     @asynccontextmanager
     async def until_deadline(self) -> AsyncIterator[None]:

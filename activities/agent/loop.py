@@ -32,12 +32,13 @@ class Agent(Protocol):
         ...
 
 
-async def converse(agent: Agent, opening: Sequence[Message], *, silence_ends: bool = False) -> tuple[Result, ...]:
-    """Runs until a tool call ends the invocation, and returns that turn's results.
+async def converse(agent: Agent, messages: list[Message], *, silence_ends: bool = False) -> tuple[Result, ...]:
+    """Goes on with the conversation until a tool call ends it, and returns the results of that turn.
 
-    With `silence_ends`, a reply without a tool call ends it too. Raises Impossible if the model cannot go on.
+    `messages` grows by what is said. With `silence_ends`, a reply that calls no tool ends the conversation too. Raises
+    Impossible if the model cannot go on.
     """
-    messages, idle = list(opening), 0
+    idle = 0
     while True:
         reply = await agent.ask(messages)
         messages += _said(reply)

@@ -78,7 +78,7 @@ class Ended(Record):
 
     kind: Literal["ended"] = "ended"
     at: datetime
-    report: Outcome | None = None
+    report: dict[str, Any] | None = None  # of whichever role
     managed: Managed | None = None
 
 

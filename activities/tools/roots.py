@@ -70,9 +70,9 @@ class Revision:
 
 
 class Results:
-    """What a candidate's jobs left for agents: `JOB/log.txt`, `JOB/config.yaml`, `JOB/PART/metrics.jsonl`.
+    """What a candidate's jobs left for agents: `JOB/log.txt`, `JOB/config.yaml`, `JOB/metrics.jsonl`.
 
-    `JOB/metrics.jsonl` is that of the first part. Predictions and models are not shown.
+    The last is that of the first part; others are `JOB/PART/metrics.jsonl`. Predictions and models are not shown.
     """
 
     def __init__(self, layout: Layout, jobs: Jobs, candidate: int) -> None:
@@ -109,13 +109,10 @@ class Results:
         folder = self._layout.job(job)
         if self._layout.job_config(job).is_file():
             yield "config.yaml", ("config.yaml",)
-        first = True
-        for path in sorted(folder.glob("parts/*/out/metrics.jsonl")):
+        for place, path in enumerate(sorted(folder.glob("parts/*/out/metrics.jsonl"))):
             part = path.parts[-3]
-            if first:
-                yield "metrics.jsonl", ("parts", part, "out", "metrics.jsonl")
-            yield f"{part}/metrics.jsonl", ("parts", part, "out", "metrics.jsonl")
-            first = False
+            shown = f"{part}/metrics.jsonl" if place else "metrics.jsonl"
+            yield shown, ("parts", part, "out", "metrics.jsonl")
 
 
 def jobs_of(layout: Layout, candidate: int) -> list[str]:
@@ -130,6 +127,26 @@ def jobs_of(layout: Layout, candidate: int) -> list[str]:
 def _count(words: list[str]) -> int:
     digits = "".join(filter(str.isdigit, "".join(words)))
     return int(digits or 0)
+
+
+class Candidates:
+    """Other candidates, as `N/...` at their latest revision, with `N/results/...`."""
+
+    def __init__(self, layout: Layout, repository: Repository, jobs: Jobs, revisions: Mapping[int, str]) -> None:
+        self._roots: dict[str, Root] = {
+            str(number): Joined(Revision(repository, revision), {"results": Results(layout, jobs, number)})
+            for number, revision in revisions.items()
+        }
+
+    async def files(self, parts: Parts) -> list[tuple[str, int]]:
+        numbers = [number for number in self._roots if not parts or parts[0] == number]
+        found = [(number, await self._roots[number].files(parts[1:])) for number in numbers]
+        return [(f"{number}/{path}", size) for number, entries in found for path, size in entries]
+
+    async def open(self, parts: Parts) -> BinaryIO:
+        if not parts or parts[0] not in self._roots:
+            raise ToolFailed(f"there is no such candidate; there are {', '.join(self._roots) or 'none yet'}")
+        return await self._roots[parts[0]].open(parts[1:])
 
 
 class Joined:

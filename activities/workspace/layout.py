@@ -101,6 +101,11 @@ class Layout:
         return self.job(job) / "trial.json"
 
     @property
+    def held(self) -> Path:
+        """While this file is there, agents hold before their next turn: the run is paused."""
+        return self.folder / "HELD"
+
+    @property
     def sample(self) -> Path:
         """A few rows of the view, for checks of code: `fit/` and `inputs/`."""
         return self.folder / "sample"
