@@ -1,0 +1,113 @@
+"""Logs and traces: readable lines for people, JSON for machines, spans only where the standard variables ask for them.
+
+No prompt, data or key is logged. Lines carry what is bound with structlog's context: run, candidate, role, invocation,
+attempt, job.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+from temporalio import workflow
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from temporalio.client import Plugin
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+def configure(json: bool, level: str = "info", stream: TextIO | None = None) -> None:
+    """Sets up structlog, and the standard library's logging to be written the same way. Called once by each process."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            once_per_event,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last(json, handler)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+
+
+def _last(json: bool, handler: "logging.StreamHandler[TextIO]") -> list[Processor]:
+    strip: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if json:
+        return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    return [strip, structlog.dev.ConsoleRenderer(colors=handler.stream.isatty())]
+
+
+def once_per_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Drops what workflow code logs while it replays: it was logged when it happened."""
+    if workflow.in_workflow() and workflow.unsafe.is_replaying_history_events():
+        raise structlog.DropEvent
+    return event
+
+
+def tracing(environ: Mapping[str, str] | None = None) -> str | None:
+    """The exporter that the standard variables ask for: `otlp` or `console`; None where they ask for none."""
+    environ = os.environ if environ is None else environ
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    asked = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    if asked in ("otlp", "console"):
+        return asked
+    return "otlp" if not asked and any(environ.get(name) for name in ENDPOINTS) else None
+
+
+def plugins() -> list["Plugin"]:
+    """Temporal's plugins: spans of workflows and activities where tracing is on, nothing otherwise."""
+    exporter = tracing()
+    if exporter is None:
+        return []
+    # imported here: without tracing, no process pays for loading OpenTelemetry
+    from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
+
+    _provide(exporter)
+    return [OpenTelemetryPlugin(add_temporal_spans=True)]
+
+
+def _provide(exporter: str) -> None:
+    """Installs the tracer provider of this process, once."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider, create_tracer_provider
+
+    if isinstance(trace.get_tracer_provider(), ReplaySafeTracerProvider):
+        return
+    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES still win: Resource.create lets the environment override
+    name = os.environ.get("OTEL_SERVICE_NAME", "aibuildai")
+    provider = create_tracer_provider(resource=Resource.create({"service.name": name}))
+    provider.add_span_processor(BatchSpanProcessor(_exporter(exporter)))
+    trace.set_tracer_provider(provider)
+
+
+def _exporter(name: str) -> "SpanExporter":
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+    return OTLPSpanExporter() if name == "otlp" else ConsoleSpanExporter(out=sys.stderr)
+
+
+def logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:
+    """A logger whose lines carry what is bound to it."""
+    made: structlog.stdlib.BoundLogger = structlog.get_logger(name, **bound)
+    return made
