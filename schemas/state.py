@@ -125,6 +125,16 @@ class Carried(Record):
     answers: tuple[Answer, ...] = ()
 
 
+class Build(RunSpec):
+    """The workflow's one argument: a run's spec, and what an earlier execution of it hands over."""
+
+    carried: Carried | None = None
+
+    @property
+    def spec(self) -> RunSpec:
+        return RunSpec.model_validate(self.model_dump(exclude={"carried"}))
+
+
 class Managed(Record):
     """What the manager wants; `tool_uses` names the tool use of each decision."""
 

@@ -83,7 +83,7 @@ class Attempts:
         """
         own = infrastructure = number = 0
         while True:
-            if not call.closing:
+            if not call.bookkeeping:
                 await self._record.unpaused()
                 if self._record.state.stop == "now":
                     raise GivenUp("a person stopped the run", cancelled=True)

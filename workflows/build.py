@@ -24,8 +24,7 @@ from schemas.event import (
     StopRequested,
 )
 from schemas.person import Extension, Stop
-from schemas.run import RunSpec
-from schemas.state import Carried, RunState
+from schemas.state import Build, RunState
 from workflows import display, limits
 from workflows.attempts import ONCE, Attempts, GivenUp
 from workflows.calls import HOLD, PREPARE, PUBLISH, RELEASE
@@ -45,19 +44,20 @@ class BuildWorkflow:
     """One run, over all its executions. Its history is the record of what was decided."""
 
     @workflow.init
-    def __init__(self, spec: RunSpec, carried: Carried | None = None) -> None:
-        budget, share = spec.budget, spec.settings.reserve
-        clock = limits.first_clock(workflow.info().start_time, budget, share)
-        self._record = Record(carried or RunStarted(spec=spec, clock=clock))
+    def __init__(self, build: Build) -> None:
+        carried = build.carried
+        clock = limits.first_clock(workflow.info().start_time, build.budget, build.settings.reserve)
+        self._record = Record(carried or RunStarted(spec=build.spec, clock=clock))
         self._attempts = Attempts(self._record)
         self._invocations = Invocations(self._record, self._attempts)
         self._held = bool(carried and carried.state.paused)
+        self._main: asyncio.Task[tuple[Ending | None, str]] | None = None
 
     @workflow.run
-    async def run(self, spec: RunSpec, carried: Carried | None = None) -> RunState:  # noqa: ARG002
+    async def run(self, build: Build) -> RunState:
         display.show(None, self._record.state)
         holding = asyncio.create_task(self._hold())
-        self._main = asyncio.create_task(self._phases(prepared=carried is not None))
+        self._main = asyncio.create_task(self._phases(prepared=build.carried is not None))
         try:
             # shielded, so that a cancelled workflow still lands what is in flight
             phase, why = await asyncio.shield(self._main)
@@ -75,7 +75,7 @@ class BuildWorkflow:
         if not prepared:
             problem = await self._prepare()
             if problem is not None:
-                return "FAILED", problem
+                return ("STOPPED" if self._record.state.stop == "now" else "FAILED"), problem
         explorer = Explorer(self._record, policy_for(self._record, self._attempts), self._invocations)
         why = await explorer.run()
         if not why:
@@ -92,9 +92,10 @@ class BuildWorkflow:
         """The main line was cancelled, by a person's stop or from Temporal's side."""
         if self._record.state.stop != "now":
             self._record.add(StopRequested(why="the workflow was cancelled"))
-        self._main.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._main
+        if self._main is not None:
+            self._main.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._main
         return self._record.state.why or "a person stopped the run"
 
     async def _prepare(self) -> str | None:
@@ -116,7 +117,8 @@ class BuildWorkflow:
         epoch = self._record.state.spec.epoch + 1
         self._record.add(Continued(epoch=epoch))
         await self._publish(report=False)
-        workflow.continue_as_new(args=[self._record.state.spec, self._record.carried()])
+        spec = self._record.state.spec
+        workflow.continue_as_new(Build(**spec.model_dump(), carried=self._record.carried()))
 
     async def _end(self, phase: Ending, why: str) -> None:
         self._invocations.cancel()
@@ -245,7 +247,7 @@ class BuildWorkflow:
     @workflow.update(description="End the run, at once or with what is trained delivered")
     def stop(self, how: Stop) -> None:
         self._record.add(StopRequested(deliver=how.deliver, why=how.why))
-        if not how.deliver:
+        if not how.deliver and self._main is not None:
             self._main.cancel()
 
     @stop.validator

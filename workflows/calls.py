@@ -56,7 +56,7 @@ class Call(Generic[Asked, Told]):
     queue: Literal["control", "gpu"]
     cap: timedelta
     heartbeat: timedelta | None = ALIVE
-    closing: bool = False  # also made when a person has stopped the run
+    bookkeeping: bool = False  # made also while the run is paused or stopped
 
 
 HOUR = timedelta(hours=1)
@@ -70,15 +70,15 @@ AGGREGATE = Call("aggregator", AggregateRequest, AggregateReport, "gpu", 8 * HOU
 ESTIMATE = Call("estimate", DeliveryRequest, Estimated, "gpu", 48 * HOUR)
 REFIT = Call("refit", DeliveryRequest, Refitted, "gpu", 48 * HOUR)
 VERIFY = Call("verify", DeliveryRequest, Verified, "gpu", 8 * HOUR)
-RELEASE = Call("release", ReleaseRequest, Released, "gpu", SHORT, closing=True)
+RELEASE = Call("release", ReleaseRequest, Released, "gpu", SHORT, bookkeeping=True)
 
 MANAGE = Call("manager", ManageRequest, Managed, "control", HOUR)
 PREPARE = Call("prepare", PrepareRequest, Prepared, "control", 4 * HOUR)
-SCORE = Call("score", ScoreRequest, Score, "control", HOUR)
-ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, None, closing=True)
+SCORE = Call("score", ScoreRequest, Score, "control", HOUR, bookkeeping=True)
+ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, None, bookkeeping=True)
 HOLD = Call("hold", HoldRequest, Released, "control", SHORT, None)
 PACKAGE = Call("package", PackageRequest, Published, "control", HOUR)
-PUBLISH = Call("publish", PublishRequest, Published, "control", HOUR, closing=True)
+PUBLISH = Call("publish", PublishRequest, Published, "control", HOUR, bookkeeping=True)
 
 CALLS: tuple[Call, ...] = (  # type: ignore[type-arg]  # of any request and report
     SETUP,

@@ -1,0 +1,41 @@
+"""The real Temporal server, once for all tests of a process."""
+
+import os
+import sysconfig
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from workflows import display
+
+TEMPORAL = Path(sysconfig.get_path("scripts")) / "temporal"
+ATTRIBUTES: list[SearchAttributeKey] = [display.TASK, display.PHASE, display.POLICY, display.BEST, display.DOLLARS]
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own Temporal or home folder must not be reached by tests."""
+    for name in [key for key in os.environ if key.startswith(("TEMPORAL_", "AIBUILDAI_", "OTEL_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(TEMPORAL),
+        search_attributes=ATTRIBUTES,
+        data_converter=pydantic_data_converter,
+        dev_server_log_level="error",
+    ) as environment:
+        yield environment
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(server: WorkflowEnvironment) -> Client:
+    return server.client
