@@ -42,6 +42,9 @@ RECIPES = (
         ("design.py",),
         settings.linear,
     ),
+    Recipe("extra_trees", "randomised trees", "Extremely randomised trees.", ("matrix.py",), settings.extra_trees),
+    Recipe("network", "neural network", "Neural network (PyTorch).", (), settings.network),
+    Recipe("kernel", "kernel", "Gaussian process.", (), settings.kernel),
 )
 
 

@@ -94,3 +94,64 @@ def linear(profile: DataProfile, task: Task) -> Settled:
         {"classifier": "logistic", "note": "probabilities by design"},
     )
     return Settled(config, trials, "fast, and strong on words and characters", 0.95 if text else 0.5, 1.0)
+
+
+def extra_trees(profile: DataProfile, task: Task) -> Settled:
+    numbers = features.has(profile, task, "number") or features.has(profile, task, "date")
+    config = common(profile, task) | {
+        "bags": 2,
+        "refit": True,
+        "trees": 200,
+        "min_rows": 2,
+        "max_features": 0.6,
+        "text_dimensions": 60,
+    }
+    trials = (
+        {"max_features": 0.9, "note": "each cut picks from more columns"},
+        {"min_rows": 5, "note": "smoother trees"},
+    )
+    return Settled(config, trials, "few settings, and errors unlike those of boosting", 0.6 if numbers else 0.2, 2.0)
+
+
+def network(profile: DataProfile, task: Task) -> Settled:
+    text = features.has(profile, task, "text")
+    config = common(profile, task) | {
+        "bags": 1 if text else 3,
+        "refit": text,
+        "refit_seeds": 3,
+        "epochs": 8 if text else 40,
+        "patience": 20,
+        "batch": 64 if text else 128,
+        "learning_rate": 0.001 if text else 0.002,
+        "weight_decay": 0.01,
+        "hidden": 256,
+        "layers": 1 if text else 2,
+        "dropout": 0.4 if text else 0.1,
+        "smoothing": 0.1 if text else 0.0,
+        "number_bins": 8,
+        "token_size": 128,
+        "token_dropout": 0.5,
+        "word_ngrams": [1, 2],
+        "char_ngrams": [3, 5],
+        "text_min_rows": 2,
+    }
+    trials = ({"dropout": 0.2, "note": "less dropout"}, {"epochs": 60, "note": "longer"})
+    return Settled(config, trials, "learns all targets together, and its own features of texts", 0.8, 4.0)
+
+
+def kernel(profile: DataProfile, task: Task) -> Settled:
+    config = common(profile, task) | {
+        "bags": 2,
+        "refit": True,
+        "rows_max": 3000,
+        "rows_fit": 800,
+        "steps": 80,
+        "learning_rate": 0.1,
+        "text_dimensions": 20,
+        "categories_max": 30,
+    }
+    trials = ({"rows_fit": 1500, "steps": 120, "note": "more rows to find the kernel by"},)
+    small = profile.rows <= 3000
+    return Settled(
+        config, trials, "exact and smooth on few rows", 0.85 if small else 0.3, 2.0, fits=profile.rows <= 20000
+    )

@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+KEEP_SECONDS = 30.0
+
 
 class Progress:
     """Says when to stop: at the time limit, or soon after SIGTERM. What was trained by then is kept and written."""
@@ -17,6 +19,8 @@ class Progress:
         self.stopped = False
         self._file = (out / "metrics.jsonl").open("a", encoding="utf-8", buffering=1)
         self._next_log = 0.0
+        self.partial: Path | None = None  # where a long training keeps what it needs to go on
+        self._next_keep = KEEP_SECONDS
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, *_: object) -> None:
@@ -33,6 +37,13 @@ class Progress:
     def room_for(self, seconds: float) -> bool:
         """True if a piece of work that takes so long still fits."""
         return not self.stopped and self.elapsed + seconds <= self.seconds
+
+    def time_to_keep(self) -> bool:
+        """True at most every half minute."""
+        due = self.elapsed >= self._next_keep
+        if due:
+            self._next_keep = self.elapsed + KEEP_SECONDS
+        return due
 
     def log(self, step: float, **values: float) -> None:
         """One line of metrics.jsonl; names begin with train_ or valid_."""

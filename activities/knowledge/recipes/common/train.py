@@ -74,6 +74,7 @@ class Training:
         path = self.checkpoint / f"{self.key()}-{number}.joblib"
         if path.exists():
             return joblib.load(path)
+        self.progress.partial = path.with_suffix(".partial")
         learner, rows, truth = self.learner(number), self.rows, self.truth
         learner.fit(rows.take(fit), take(truth, fit), rows.take(valid), take(truth, valid), self.progress)
         if not self.progress.stopped:
@@ -114,6 +115,7 @@ class Training:
         members = []
         for number in range(seeds):
             learner = self.learner(100 + number)
+            self.progress.partial = self.checkpoint / f"{self.key()}-all-{number}.partial"
             learner.fit(self.rows, self.truth, None, None, self.progress, rounds=rounds)
             if self.progress.should_stop():
                 return  # cut short: the folds' members are whole, and stay
