@@ -110,6 +110,9 @@ def _is_train(name: str) -> bool:
 def _extras(given: Given, used: list[Path]) -> tuple[Path, ...]:
     """Files that belong to the data and are no part of the above; beside a description, scripts do not."""
     taken = {path.resolve() for path in used}
-    own = {*DESCRIPTIONS, *SCRIPTS, TASK_FILE}
+    if given.data == given.folder:
+        taken |= {(given.folder / name).resolve() for name in (*DESCRIPTIONS, *SCRIPTS, TASK_FILE)}
+    if given.description_file is not None:
+        taken.add(given.description_file.resolve())
     found = (path for path in files_below(given.data) if path.resolve() not in taken)
-    return tuple(path.relative_to(given.data) for path in found if path.name not in own)
+    return tuple(path.relative_to(given.data) for path in found)

@@ -61,10 +61,10 @@ def _metric(given: Given, columns: Columns, targets: pd.DataFrame, why: dict[str
     spoken = metric_in(given.description)
     if spoken is not None:
         metric = metrics.REGISTRY[spoken[0]].metric
-        if metric.predicts != "value" or _numeric(targets):
+        if _numeric(targets) if metric.predicts == "value" else _can_be_classes(targets):
             why["metric"] = f"{metric.name}: the description says {spoken[1]!r}"
             return metric
-        notes.append(f"the description says {spoken[1]!r}, which does not fit a target of words")
+        notes.append(f"the description says {spoken[1]!r}, which does not fit the target: the metric is the usual one")
     return _usual(columns, targets, why)
 
 
@@ -123,6 +123,10 @@ def _has_classes(metric: Metric, targets: pd.DataFrame, columns: Columns) -> boo
             f"{metric.name} needs numbers: mend the column, or choose a metric of classes such as accuracy"
         )
     return metric.predicts != "value"
+
+
+def _can_be_classes(targets: pd.DataFrame) -> bool:
+    return not _numeric(targets) or bool((targets % 1 == 0).to_numpy().all())
 
 
 def _look_like_classes(targets: pd.DataFrame) -> bool:

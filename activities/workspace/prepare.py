@@ -43,9 +43,10 @@ def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
     draft = layout.folder / ".preparing"
     withheld = draft / "withheld"
     withheld.mkdir(parents=True, mode=0o700)
-    _write_parts(Views(settled), withheld / "parts")
+    views = Views(settled)
+    _write_parts(views, withheld / "parts")
     (withheld / CLASSES).write_text(json.dumps(settled.classes), encoding="utf-8")
-    Views(settled).to_train(draft / "view", settled.division.view)
+    views.to_train(draft / "view", settled.division.view)
     profile = profile_view(draft / "view", settled.task)
     withheld.rename(layout.withheld)
     (draft / "view").rename(layout.view)

@@ -9,10 +9,11 @@ import pandas as pd
 
 from activities.errors import BadInput
 from activities.workspace.columns import Columns, settle_columns
+from activities.workspace.extras import safe_extras
 from activities.workspace.files import Files, find_files
 from activities.workspace.goals import settle_goal
 from activities.workspace.split import Division, divide, divide_files, settle_split
-from activities.workspace.tables import Table, is_table, read_table
+from activities.workspace.tables import Table
 from activities.workspace.taskfile import Given, read_given
 from activities.workspace.values import label_codes, written
 from schemas.task import Split, Task
@@ -50,7 +51,7 @@ def settle(folder: Path, *, seed: int = 0) -> Settled:
     split = settle_split(given, columns, classes=bool(goal.classes), rows=rows, seed=seed)
     strata = labels[list(columns.targets)].astype(str).agg(" ".join, axis=1) if split.kind == "stratified" else None
     division = divide_files((sizes[0], sizes[1], sizes[2])) if split.kind == "files" else divide(split, columns, strata)
-    extras, left_out = _safe_extras(given, columns)
+    extras, left_out = safe_extras(given, columns.files.extras, columns.targets)
     task = Task(
         name=_name(given),
         kind=goal.kind,
@@ -145,21 +146,6 @@ def _listed(classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     """One order of all classes; of several targets with different ones, each class once."""
     merged = tuple(dict.fromkeys(label for labels in classes.values() for label in labels))
     return merged if len(merged) <= _MOST_CLASSES else ()
-
-
-def _safe_extras(given: Given, columns: Columns) -> tuple[tuple[Path, ...], list[str]]:
-    """Further files that agents may see; a table with targets by id would show withheld labels."""
-    safe, notes = [], []
-    for path in columns.files.extras:
-        if is_table(path):
-            names = read_table(given.data / path).columns
-            if any(name in names for name in columns.targets):
-                notes.append(
-                    f"{path}: left out of the agents' view, as its column of targets could show withheld labels"
-                )
-                continue
-        safe.append(path)
-    return tuple(safe), notes
 
 
 def _name(given: Given) -> str:

@@ -10,7 +10,7 @@ from activities.errors import BadInput
 from activities.workspace.columns import Columns
 from activities.workspace.tables import Column
 from activities.workspace.taskfile import TASK_FILE, Given, nearest
-from activities.workspace.timeline import Timeline, read_timeline
+from activities.workspace.timeline import TIME_NAME, Timeline, read_timeline
 from schemas.task import Split, SplitFile, SplitKind
 
 Mask = NDArray[np.bool_]
@@ -150,6 +150,8 @@ def find_group(columns: Columns) -> tuple[str, str] | None:
     for name in files.train.columns:
         if name in (columns.id, *columns.targets, *columns.train_only) or name not in files.test.columns:
             continue
+        if pd.api.types.is_numeric_dtype(files.train.typed[name]) and TIME_NAME.search(name):
+            continue  # years after years: time, not groups
         if _sets_apart(files.train.typed[name], files.test.typed[name]):
             return name, f"its values repeat, and none of {files.test.name}'s occurs in {files.train.name}"
     return None

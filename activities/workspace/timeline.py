@@ -11,7 +11,7 @@ from activities.workspace.files import Files
 from activities.workspace.tables import Column
 from activities.workspace.values import as_times
 
-_TIME_NAME = re.compile(r"date|time|year|month|week|day|period|quarter|epoch", re.IGNORECASE)
+TIME_NAME = re.compile(r"date|time|year|month|week|day|period|quarter|epoch", re.IGNORECASE)
 _BLOCKS = 200  # units of the bootstrap over all rows: neighbours in time are alike, and are drawn together
 
 
@@ -87,7 +87,7 @@ def _moments(column: Column, name: str) -> NDArray[np.float64] | None:
     times = as_times(column)
     if times is not None:
         numbers = _seconds(times)
-    elif pd.api.types.is_numeric_dtype(column) and _TIME_NAME.search(name):
+    elif pd.api.types.is_numeric_dtype(column) and TIME_NAME.search(name):
         numbers = np.asarray(column, dtype=np.float64)
     else:
         return None

@@ -21,7 +21,7 @@ from activities.errors import ToolFailed
 from activities.workspace.predictions import Classes, Predictions, read_predictions
 from activities.workspace.settle import id_texts
 from activities.workspace.tables import Table, read_table, write_table
-from activities.workspace.views import TEST_NAME, sample_for
+from activities.workspace.views import TEST_NAME, link, sample_for
 from schemas.delivery import Finding
 from schemas.task import Task
 
@@ -156,7 +156,7 @@ def _write(inputs: Path, task: Task, target: Path, rows: Table) -> Path:
     """A copy of the view with these rows to predict."""
     table = task.test or TEST_NAME
     own = shutil.ignore_patterns(task.train, table, task.sample_submission or table)
-    shutil.copytree(inputs, target, copy_function=_link_or_copy, ignore=own)
+    shutil.copytree(inputs, target, copy_function=_linked, ignore=own)
     write_table(rows, target / table)
     if task.sample_submission is not None:
         sample = read_table(inputs / task.sample_submission)
@@ -164,11 +164,8 @@ def _write(inputs: Path, task: Task, target: Path, rows: Table) -> Path:
     return target
 
 
-def _link_or_copy(source: str, target: str) -> str:
-    try:
-        Path(target).hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
+def _linked(source: str, target: str) -> str:
+    link(Path(source), Path(target))
     return target
 
 

@@ -2,7 +2,9 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ class Views:
     """Writes the views of one settled task."""
 
     settled: Settled
+    written: dict[str, Path] = field(default_factory=dict)
 
     def to_train(self, folder: Path, rows: Mask) -> None:
         """Labelled rows, and the test rows beside them: what runs on the agents' view must run on a part's too."""
@@ -29,7 +32,7 @@ class Views:
         write_table(self.settled.train.take(rows), folder / self.settled.task.train)
         for table in (self.settled.test, self.settled.sample):
             if table is not None:
-                write_table(table, folder / table.name)
+                self._same(folder / table.name, table.name, partial(write_table, table))
 
     def to_predict(self, folder: Path, rows: Mask) -> None:
         """Labelled rows as if they were test rows: no targets, nothing that only labelled rows have."""
@@ -55,6 +58,18 @@ class Views:
         labels[BLOCK] = self.settled.division.blocks[rows]
         labels.to_parquet(path, index=False)
 
+    def _same(self, path: Path, name: str, write: Callable[[Path], object]) -> None:
+        """A file that is the same in many views is written once, and linked: pictures may take gigabytes.
+
+        The data given is copied, never linked: nothing that a run does may reach it.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        first = self.written.setdefault(name, path)
+        if first == path:
+            write(path)
+        else:
+            link(first, path)
+
     def _inputs(self, folder: Path, inputs: Table) -> None:
         write_table(inputs, folder / (self.settled.task.test or TEST_NAME))
         sample = self.settled.sample
@@ -68,7 +83,7 @@ class Views:
         name = given.description_file.name if given.description_file else "description.md"
         (folder / name).write_text(given.description, encoding="utf-8")
         for extra in self.settled.extras:
-            _link(given.data / extra, folder / extra)
+            self._same(folder / extra, extra.as_posix(), partial(shutil.copyfile, given.data / extra))
 
 
 def sample_for(sample: Table, id_column: str, inputs: Table) -> Table:
@@ -80,10 +95,9 @@ def sample_for(sample: Table, id_column: str, inputs: Table) -> Table:
     return Table(sample.name, first.assign(**{id_column: ids}), sample.format)
 
 
-def _link(source: Path, target: Path) -> None:
-    """A hard link where the disk allows one: pictures may take gigabytes. No symlink: a mount would break it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def link(source: Path, target: Path) -> None:
+    """A hard link where the disk allows one, else a copy; never a symlink, which a mount would break."""
     try:
-        os.link(source.resolve(), target)
-    except OSError:  # another disk, or a file system without links
+        os.link(source, target)
+    except OSError:
         shutil.copyfile(source, target)

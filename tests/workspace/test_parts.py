@@ -324,3 +324,24 @@ def test_parts_keep_the_format_of_the_data(tmp_path: Path, ending: str) -> None:
         assert part.inputs is not None
         found = [read_table(path) for path in part.inputs.iterdir() if is_table(path)]
         assert {table.format for table in found} == {read_table(given / "data" / f"train{ending}").format}
+
+
+def test_what_could_hold_labels_is_left_out_of_the_views(tmp_path: Path) -> None:
+    given = tasks.houses(tmp_path / "given")
+    for name in ("train.zip", "labels.json", "all.xlsx", "stores.csv", "vocabulary.json", "train_1.png"):
+        (given / "data" / name).write_text("store,size\n1,2\n")
+    layout = Layout(tmp_path / "run")
+    layout.folder.mkdir()
+    made = prepare(given, layout)
+    assert made.profile.files == ("description.md", "stores.csv", "train_1.png", "vocabulary.json")
+    assert sum("left out of the views" in note for note in made.notes) == 3
+
+
+def test_views_never_share_a_file_with_the_data_given(tmp_path: Path) -> None:
+    given = tasks.houses(tmp_path / "given")
+    (given / "data" / "1.png").write_bytes(b"picture")
+    layout = Layout(tmp_path / "run")
+    layout.folder.mkdir()
+    prepare(given, layout)
+    own = {path.stat().st_ino for path in given.rglob("*") if path.is_file()}
+    assert not own & {path.stat().st_ino for path in layout.folder.rglob("*") if path.is_file()}
