@@ -1,7 +1,7 @@
 """Where candidates come from: each a track of revisions, drawn from its parents."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from activities.workspace.report.svg import colour, cut, el, line, mark, svg, te
 from schemas.role import CodeReport, DesignReport, TuneReport
 
 TRACK, LEFT, TOP = 46.0, 108.0, 26.0
+MOST = 80  # steps, beyond which only designs and last steps are drawn
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,19 @@ class Node:
 def nodes(facts: Facts) -> list[Node]:
     """Steps of all candidates in order of time; what failed is a step as well."""
     found = [node for call in facts.invocations if call.ended for node in _nodes(call, call.ended)]
-    return sorted(found, key=lambda node: node.at)
+    found.sort(key=lambda node: node.at)
+    return found if len(found) <= MOST else _abridged(found)
+
+
+def _abridged(found: list[Node]) -> list[Node]:
+    """Of a long run: every design, and each candidate's last step, to which the revisions between are added."""
+    last = {node.candidate: node for node in found if not node.failed}
+    kept = [node for node in found if node.kind == "designer" or node is last.get(node.candidate)]
+    between = {n: frozenset().union(*(node.revisions for node in found if node.candidate == n)) for n in last}
+    return [
+        replace(node, revisions=node.revisions | between[node.candidate]) if node is last.get(node.candidate) else node
+        for node in kept
+    ]
 
 
 def _nodes(call: Invocation, ended: datetime) -> Iterator[Node]:

@@ -36,8 +36,10 @@ class Panel:
     train: tuple[Series, ...]
 
 
-def panels(facts: Facts, layout: Layout) -> list[Panel]:
-    return [panel for line in facts.lines if line.best and (panel := _panel(facts, layout, line, line.best.trial.job))]
+def panels(facts: Facts, layout: Layout, lines: Sequence[Line] | None = None) -> list[Panel]:
+    """One for each of the lines (else of all candidates) whose best trial logged a curve."""
+    best = [(line, line.best.trial.job) for line in (facts.lines if lines is None else lines) if line.best]
+    return [panel for line, job in best if (panel := _panel(facts, layout, line, job))]
 
 
 def _panel(facts: Facts, layout: Layout, line: Line, job: str) -> Panel | None:

@@ -52,6 +52,7 @@ def page(facts: Facts, layout: Layout) -> str:
         "charts": _charts(facts),
         "panels": [curves.draw(panel, f"curve-{panel.candidate}") for panel in shown],
         "panels_caption": curves.caption(shown),
+        "best_shown": scores.MOST if sum(1 for line in facts.lines if line.best) > scores.MOST else None,
         "idle": timeline.idle(facts),
         "costs": costs.costs(facts),
         "total": costs.total(facts),

@@ -40,19 +40,22 @@ class Row:
     candidate: int
 
 
-def rows(facts: Facts) -> list[Row]:
-    """Candidates from the best down, then the choice on `select`, then on `report`."""
+MOST = 20  # candidates with a line of their own among the intervals
+
+
+def rows(facts: Facts, most: int = MOST) -> list[Row]:
+    """So many candidates from the best down, then the choice on `select`, then on `report`."""
     best = [(line.number, line.family or line.approach, line.best.trial.score) for line in facts.lines if line.best]
     scored = [(number, family, score) for number, family, score in best if score]
     sign = -1 if scored and scored[0][2].metric.direction is Direction.HIGHER else 1
     found = [
         Row(f"Candidate {number}", family, score, number)
-        for number, family, score in sorted(scored, key=lambda item: sign * item[2].value)
+        for number, family, score in sorted(scored, key=lambda item: sign * item[2].value)[:most]
     ]
     if facts.choice:
         found.append(Row("Choice", "on “select”", facts.choice.score, 0))
     if facts.estimated and facts.estimated.score:
-        found.append(Row("Choice", "on “report”, untouched", facts.estimated.score, 0))
+        found.append(Row("Choice", "on “report”", facts.estimated.score, 0))
     return found
 
 

@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 
 from activities.workspace.layout import Layout
 from activities.workspace.report import costs, curves, timeline, verdict, words
-from activities.workspace.report.facts import Facts
+from activities.workspace.report.facts import Facts, Line
 from activities.workspace.report.history import Turn
 from activities.workspace.report.scores import Row, domain, rows
 from activities.workspace.report.svg import COLOURS, cut, time_label, time_ticks
+from schemas.delivery import Finding
+from schemas.event import ChoiceMade
 from schemas.metric import Score
 
 A4 = (8.27, 11.69)
@@ -19,8 +21,8 @@ INK, SOFT, FAINT = "#16191d", "#59616c", "#e3e6ea"
 PALETTE = ("#0b6bb5", "#d1541c", "#0a8f6a", "#a0529c", "#b98900", "#3a9bd6", "#8a3b2e", "#5b6776")
 MARKERS = ("o", "s", "^", "D", "v", "_")
 TONES = {"good": "#0a7d57", "doubtful": "#9a6700", "bad": "#b3261e", "open": "#0b5cad"}
-MOST_PANELS, MOST_TURNS, MOST_ROWS = 9, 60, 14
-TURNS_A_PAGE = 46  # lines
+LEADING = 1.3
+MOST_ROWS, LINES = 14, 48
 
 
 def hue(candidate: int | None) -> str:
@@ -44,9 +46,9 @@ def summary(facts: Facts) -> Figure:
     notes = [verdict.engine(facts), verdict.sandbox(facts.prepared)[1], verdict.network(facts)]
     notes.append(verdict.refit_note(facts) if facts.choice else "")
     _paragraph(sheet, 0.752, [note for note in notes if note], 8.5)
-    if shown := rows(facts):
-        _intervals(sheet.add_axes((0.27, 0.41, 0.51, 0.2)), shown)
-        _progress(sheet.add_axes((0.13, 0.08, 0.79, 0.24)), facts)
+    if shown := rows(facts, MOST_ROWS):
+        _intervals(sheet.add_axes((0.27, 0.45, 0.51, 0.19)), shown)
+        _progress(sheet.add_axes((0.13, 0.09, 0.79, 0.27)), facts)
     else:
         sheet.text(0.08, 0.55, "No training was scored.", fontsize=10, color=SOFT)
     return sheet
@@ -78,7 +80,6 @@ def _paragraph(sheet: Figure, top: float, paragraphs: Sequence[str], size: float
 
 
 def _intervals(axes: Axes, shown: list[Row]) -> None:
-    shown = shown[-MOST_ROWS:] if len(shown) > MOST_ROWS else shown
     low, high = domain([row.score for row in shown])
     for place, row in enumerate(reversed(shown)):
         score, colour = row.score, hue(row.candidate)
@@ -106,16 +107,21 @@ def _progress(axes: Axes, facts: Facts) -> None:
             axes.plot([at, at], [max(low, score.low), min(high, score.high)], color=colour, alpha=0.35, lw=1)
         marker = MARKERS[(training.candidate - 1) % len(MARKERS)]
         face = colour if full else "white"
-        axes.plot([at], [value], marker, color=colour, mfc=face, ms=5, zorder=3)
+        axes.plot([at], [value], marker, color=colour, mfc=face, ms=5, zorder=3, clip_on=False)
         if full and score.beats(best):
             best = score
             steps.append((at, value))
+    for moment, event in facts.all(ChoiceMade):
+        if steps and event.score.beats(best):
+            best, at = event.score, timeline.seconds(facts, moment)
+            steps.append((at, min(max(best.value, low), high)))
+            axes.plot(*[[part] for part in steps[-1]], "o", color=INK, ms=6, zorder=3)
     if steps:
         line = [*steps, (whole, steps[-1][1])]
         axes.step([x for x, _ in line], [y for _, y in line], where="post", color=INK, lw=1.2, zorder=2)
     axes.set_ylim(low, high)
     _time_axis(axes, whole)
-    _dress(axes, "Every trial by time, quick ones hollow; the line is the best so far", "y")
+    _dress(axes, "Every trial by time; hollow ones do not compete; the line is the best so far", "y")
 
 
 def work(facts: Facts, layout: Layout) -> list[Figure]:
@@ -125,35 +131,52 @@ def work(facts: Facts, layout: Layout) -> list[Figure]:
     sheet = Figure(figsize=A4)
     sheet.text(0.08, 0.945, "Candidates", fontsize=14, weight="bold", color=INK)
     top = _candidates(sheet, facts)
-    panels = curves.panels(facts, layout)[:MOST_PANELS]
-    room = top - 0.42
-    if panels and room > 0.12:
-        _curves(sheet, panels, top - 0.04, room - 0.05)
+    fit = 3 * int((top - 0.44) // 0.13)
+    _curves(sheet, curves.panels(facts, layout, _foremost(facts))[:fit], top - 0.04, top - 0.47)
     sheet.text(0.08, 0.372, "Timeline", fontsize=14, weight="bold", color=INK)
     _timeline(sheet.add_axes((0.19, 0.08, 0.73, 0.27)), facts)
     return [sheet]
 
 
+def _foremost(facts: Facts) -> list[Line]:
+    """As many candidates as the page holds: those chosen, then the best, in order of their numbers."""
+    standing = {row.candidate: place for place, row in enumerate(rows(facts, len(facts.lines)))}
+    ranked = sorted(facts.lines, key=lambda line: (line.status != "chosen", standing.get(line.number, 10**6)))
+    return sorted(ranked[:MOST_ROWS], key=lambda line: line.number)
+
+
 def _candidates(sheet: Figure, facts: Facts) -> float:
     top = 0.922
-    for line in facts.lines[:MOST_ROWS]:
+    if len(facts.lines) > MOST_ROWS:
+        note = f"{MOST_ROWS} of {len(facts.lines)}; all are in report.html"
+        sheet.text(0.92, 0.945, note, fontsize=8, color=SOFT, ha="right")
+    for line in _foremost(facts):
         best = line.best.trial.score if line.best else None
-        sheet.text(0.08, top, f"{line.number}", fontsize=9, weight="bold", color=hue(line.number), va="top")
+        sheet.text(
+            0.08,
+            top,
+            f"{line.number}",
+            fontsize=8,
+            weight="bold",
+            color=hue(line.number),
+            va="top",
+            linespacing=LEADING,
+        )
         about = f"{line.family}: {line.approach}" if line.family else line.approach or "no design"
         why = f" Discarded: {line.discarded}" if line.discarded else ""
         told = textwrap.wrap(plain(about + "." + why), 74)[:2]
-        sheet.text(0.11, top, "\n".join(told), fontsize=8, va="top", linespacing=1.3, color=INK)
-        sheet.text(0.66, top, line.status, fontsize=8, va="top", color=SOFT)
+        sheet.text(0.11, top, "\n".join(told), fontsize=8, va="top", color=INK, linespacing=LEADING)
+        sheet.text(0.66, top, line.status, fontsize=8, va="top", color=SOFT, linespacing=LEADING)
         shown = f"{words.value(best)}  ({words.interval(best)})" if best else "no score"
-        sheet.text(0.92, top, shown, fontsize=8, va="top", ha="right", color=INK)
+        sheet.text(0.92, top, shown, fontsize=8, va="top", ha="right", color=INK, linespacing=LEADING)
         top -= 0.0135 * len(told) + 0.011
     return top
 
 
 def _curves(sheet: Figure, panels: list[curves.Panel], top: float, room: float) -> None:
     columns = 3
-    count = -(-len(panels) // columns)
-    height = min(0.15, room / count - 0.045)
+    count = max(1, -(-len(panels) // columns))
+    height = min(0.15, room / count - 0.06)
     for index, panel in enumerate(panels):
         left, down = 0.11 + 0.285 * (index % columns), top - height - (index // columns) * (height + 0.06)
         axes = sheet.add_axes((left, down, 0.225, height))
@@ -176,10 +199,11 @@ def _timeline(axes: Axes, facts: Facts) -> None:
             axes.barh(place, width, left=bar.start, height=0.62, color=hue(bar.candidate), alpha=alpha, lw=0)
     for begun, ended, _ in facts.pauses:
         axes.axvspan(timeline.seconds(facts, begun), timeline.seconds(facts, ended), color=SOFT, alpha=0.15, lw=0)
-    axes.set_yticks(range(len(lanes)), [plain(lane.label) for lane in reversed(lanes)], fontsize=8)
+    axes.set_yticks(range(len(lanes)), [plain(lane.label) for lane in reversed(lanes)])
     _time_axis(axes, whole)
     idle = timeline.idle(facts)
     _dress(axes, f"No device worked for {words.share(idle.devices)} of the time", "x")
+    axes.tick_params(axis="y", labelsize=min(8.0, 170 / len(lanes)))
 
 
 def _time_axis(axes: Axes, whole: float) -> None:
@@ -200,19 +224,67 @@ def _dress(axes: Axes, title: str, grid: str) -> None:
         side.set_visible(False)
 
 
+def record(facts: Facts) -> list[Figure]:
+    """Time and money, data, and checks: tables."""
+    if not facts.entries:
+        return []
+    sheet = Figure(figsize=A4)
+    top = _table(sheet, 0.945, "Time and money", _costs(facts), (0.08, 0.3, 0.42, 0.54, 0.68, 0.8, 0.92))
+    checks = [(f"{'passed' if f.passed else 'FAILED'}", f"{f.name}. {f.detail}") for f in _findings(facts)]
+    top = _table(sheet, top, "Final check", checks or [("", "No model was verified.")], (0.08, 0.16))
+    data = facts.prepared.data.items() if facts.prepared else ()
+    top = _table(sheet, top, "Data", [(name, f"sha256 {found}") for name, found in data][:12], (0.08, 0.3))
+    top = _paragraph(sheet, top, [words.split(facts.task.split)] if facts.task else [], 8)
+    ledger = [("last digest", facts.entries[-1].digest), ("to verify", f"aibuildai history {facts.run} --verify")]
+    _table(sheet, top - 0.03, f"Ledger of {len(facts.entries)} facts", ledger, (0.08, 0.2))
+    return [sheet]
+
+
+def _findings(facts: Facts) -> tuple[Finding, ...]:
+    return facts.verified.findings if facts.verified else ()
+
+
+def _costs(facts: Facts) -> Sequence[tuple[str, ...]]:
+    head = ("role", "calls", "model calls", "tokens", "dollars", "jobs", "job time")
+    every = [*costs.costs(facts), costs.total(facts)]
+    return [head] + [
+        (
+            *(cost.who, str(cost.calls), str(cost.spend.model_calls), words.count(cost.spend.usage.tokens)),
+            *(words.dollars(cost.spend.dollars), str(cost.spend.jobs), words.duration(cost.spend.job_seconds)),
+        )
+        for cost in every
+    ]
+
+
+def _table(
+    sheet: Figure, top: float, title: str, cells: Sequence[tuple[str, ...]], columns: tuple[float, ...]
+) -> float:
+    """Sets rows under a title, numbers (what lies right of the second column) flush right; returns where it ended."""
+    sheet.text(0.08, top, title, fontsize=14, weight="bold", color=INK)
+    top -= 0.03
+    for row in cells:
+        for place, (left, cell) in enumerate(zip(columns, row, strict=True)):
+            right = len(columns) > 2 and place > 0
+            sheet.text(left, top, plain(cut(cell, 120)), fontsize=8, ha="right" if right else "left", color=INK)
+        top -= 0.0185
+    return top - 0.035
+
+
 def decisions(facts: Facts) -> list[Figure]:
-    """The manager's turns, abridged, on as many pages as two at most hold."""
-    lines = [line for turn in facts.turns[:MOST_TURNS] for line in _turn(facts, turn)][: 2 * TURNS_A_PAGE]
-    sheets = []
-    for first in range(0, len(lines), TURNS_A_PAGE):
-        sheet = Figure(figsize=A4)
-        sheet.text(0.08, 0.945, "Decisions, abridged", fontsize=14, weight="bold", color=INK)
-        for place, (at, text, colour) in enumerate(lines[first : first + TURNS_A_PAGE]):
-            y = 0.915 - 0.0185 * place
-            sheet.text(0.08, y, at, fontsize=7.5, color=SOFT)
-            sheet.text(0.15, y, plain(text), fontsize=8, color=colour)
-        sheets.append(sheet)
-    return sheets
+    """The manager's turns, abridged to one page."""
+    lines = [line for turn in facts.turns for line in _turn(facts, turn)]
+    if not lines:
+        return []
+    sheet = Figure(figsize=A4)
+    sheet.text(0.08, 0.945, "Decisions, abridged", fontsize=14, weight="bold", color=INK)
+    for place, (at, text, colour) in enumerate(lines[:LINES]):
+        y = 0.915 - 0.0175 * place
+        sheet.text(0.08, y, at, fontsize=7.5, color=SOFT)
+        sheet.text(0.15, y, plain(text), fontsize=8, color=colour)
+    if len(lines) > LINES:
+        more = f"{len(lines) - LINES} more lines are in report.html."
+        sheet.text(0.15, 0.915 - 0.0175 * LINES, more, fontsize=8, color=SOFT)
+    return [sheet]
 
 
 def _turn(facts: Facts, turn: Turn) -> list[tuple[str, str, str]]:
