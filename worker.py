@@ -1,0 +1,109 @@
+"""One process that serves task queues: `python worker.py --queues aibuildai,aibuildai-gpu --devices auto`.
+
+Reads settings, binds names to the real parts, and works until it is told to stop. What it runs outlives it: jobs are
+under supervisors of their own, and the next worker finds them.
+"""
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.bookkeeping import BookkeepingActivities
+from activities.delivering import DeliveryActivities
+from activities.execution.devices import discover
+from activities.host import Host
+from activities.models.factory import model
+from activities.preparation import PreparationActivities
+from activities.roles import RoleActivities
+from activities.scoring import ScoringActivities
+from ops import telemetry
+from ops.connection import connect
+from ops.settings import Settings
+from workflows.build import BuildWorkflow
+from workflows.calls import CALLS, CONTROL, GPU_SUFFIX
+
+HEARTBEATS = timedelta(seconds=3)  # at most so far apart, so that a cancellation arrives and progress is fresh
+STICKY = timedelta(seconds=2)  # a worker that died delays its workflows no longer
+GRACE = timedelta(seconds=20)
+AGENTS_AT_ONCE = 64  # they mostly wait, for models and jobs; what is scarce is leased per job
+
+
+def activities(client: Client, host: Host) -> dict[str, Callable[..., Any]]:
+    """Every activity by its name."""
+    roles, delivery, scoring = RoleActivities(host.home, host.devices, model), DeliveryActivities(host), ScoringActivities()
+    books, preparation = BookkeepingActivities(client), PreparationActivities(host)
+    return {
+        "setup": roles.setup,
+        "designer": roles.designer,
+        "coder": roles.coder,
+        "tuner": roles.tuner,
+        "aggregator": roles.aggregator,
+        "manager": roles.manager,
+        "prepare": preparation.prepare,
+        "score": scoring.score,
+        "account": scoring.account,
+        "estimate": delivery.estimate,
+        "refit": delivery.refit,
+        "verify": delivery.verify,
+        "release": delivery.release,
+        "package": delivery.package,
+        "publish": books.publish,
+        "hold": books.hold,
+    }
+
+
+def served(queue: str, client: Client, host: Host) -> Worker:
+    """The worker of one queue: a queue for devices takes no workflows, and a control queue no jobs."""
+    gpu = queue.endswith(GPU_SUFFIX)
+    named = activities(client, host)
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=[] if gpu else [BuildWorkflow],
+        activities=[named[call.name] for call in CALLS if (call.queue == "gpu") == gpu],
+        max_concurrent_activities=AGENTS_AT_ONCE,
+        max_heartbeat_throttle_interval=HEARTBEATS,
+        default_heartbeat_throttle_interval=HEARTBEATS,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=GRACE,
+        disable_eager_activity_execution=True,
+    )
+
+
+async def serve(home: Path, queues: Sequence[str], devices: str) -> None:
+    """Serves the queues until a signal comes."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    settings = Settings.load(home=home)
+    host = Host(settings.home, discover(devices))
+    client = await connect(settings)
+    log = telemetry.logger("worker")
+    async with AsyncExitStack() as workers:
+        for queue in queues:
+            await workers.enter_async_context(served(queue, client, host))
+        log.info("serving", queues=list(queues), devices=list(host.devices), home=str(host.home))
+        await stop.wait()
+        log.info("stopping")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--home", type=Path, default=None, help="default: AIBUILDAI_HOME, or ~/.aibuildai")
+    parser.add_argument("--queues", default=f"{CONTROL},{CONTROL}{GPU_SUFFIX}", help="task queues, with commas between")
+    parser.add_argument("--devices", default="auto", help="auto, or such as gpu:0,gpu:1 or cpu:0,cpu:1")
+    asked = parser.parse_args()
+    telemetry.configure(json=True)
+    asyncio.run(serve(asked.home, [queue.strip() for queue in asked.queues.split(",")], asked.devices))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,14 @@
 """Estimate, refit and final check, as jobs that every attempt finds again by their ids."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from activities.delivery.bundle import (
     Bundle,
     bundle,
+    clear,
     emptied_step,
     predict_step,
     seconds_until,
@@ -16,9 +18,10 @@ from activities.delivery.bundle import (
 )
 from activities.errors import ToolFailed
 from activities.execution.base import Jobs
-from activities.workspace import verify
+from activities.workspace.verify import Perturbed, check_predictions, compare, perturbed
 from activities.workspace.layout import Layout
 from activities.workspace.parts import Part, estimate_part, final_part, select_parts
+from activities.workspace.parts import CLASSES
 from activities.workspace.repository import Repository
 from activities.workspace.scorer import score_members
 from schemas.candidate import Member
@@ -53,9 +56,7 @@ class Deliverer:
             for member in self._request.members
         ]
         try:
-            score = await score_members(
-                self._layout, self._request.task, members, self._request.method, split="report"
-            )
+            score = await score_members(self._layout, self._request.task, members, self._request.method, split="report")
         except ToolFailed as error:
             return Estimated(job_seconds=seconds, problem=str(error))
         return Estimated(score=score, job_seconds=seconds)
@@ -72,10 +73,18 @@ class Deliverer:
         parts = await bundle(self._request)
         part = final_part(self._layout)
         inputs, real = (part.inputs, True) if part.inputs is not None else (self._any_inputs(), False)
-        folder = self._layout.folder / "delivery" / self._request.invocation / ("refitted" if self._request.refitted else "chosen")
-        variations = await asyncio.to_thread(verify.perturbed, inputs, self._request.task, folder / "views")
+        folder = (
+            self._layout.folder
+            / "delivery"
+            / self._request.invocation
+            / ("refitted" if self._request.refitted else "chosen")
+        )
+        views = folder / "views"
+        variations = await asyncio.to_thread(perturbed, inputs, self._request.task, clear(views))
         job = f"{self._request.invocation}.verify" + (".refitted" if self._request.refitted else "")
-        state = await self._run(job, "verify", self._prediction_steps(parts, inputs, variations, folder, sealed=not real))
+        state = await self._run(
+            job, "verify", self._prediction_steps(parts, inputs, variations, folder, sealed=not real)
+        )
         problem = _problem([state])
         if problem is not None:
             return Verified(passed=False, problem=problem, job_seconds=state.seconds)
@@ -143,20 +152,19 @@ class Deliverer:
     # --- the final check --------------------------------------------------------------------------------------
 
     def _prediction_steps(
-        self, parts: Bundle, inputs: Path, variations: dict[str, Path], folder: Path, *, sealed: bool
+        self, parts: Bundle, inputs: Path, variations: Sequence[Perturbed], folder: Path, *, sealed: bool
     ) -> tuple[Step, ...]:
-        views = {"original": inputs, **variations}
+        views = {"original": inputs, **{view.name: view.view for view in variations}}
         return tuple(
-            predict_step(name, parts, view, folder / name, INFERENCE_SECONDS, sealed=sealed) for name, view in views.items()
+            predict_step(name, parts, view, folder / name, INFERENCE_SECONDS, sealed=sealed)
+            for name, view in views.items()
         )
 
-    def _compared(self, inputs: Path, variations: dict[str, Path], folder: Path) -> list[Finding]:
-        return verify.compare(
-            self._request.task,
-            inputs,
-            folder / "original",
-            {name: (view, folder / name) for name, view in variations.items()},
-        )
+    def _compared(self, inputs: Path, variations: Sequence[Perturbed], folder: Path) -> list[Finding]:
+        classes = json.loads((self._layout.withheld / CLASSES).read_text())
+        again = [(view, folder / view.name) for view in variations]
+        form = check_predictions(folder / "original", inputs, self._request.task, classes)
+        return [form, *compare(self._request.task, classes, inputs, folder / "original", again)]
 
     async def _emptied(self, parts: Bundle, inputs: Path, folder: Path, job: str) -> Finding:
         """With the models gone, inference must fail: else it holds predictions, or trains anew."""
@@ -184,4 +192,3 @@ def _problem(states: Sequence[JobState]) -> str | None:
 def _rows(predictions: Path) -> int:
     with predictions.open() as lines:
         return max(sum(1 for line in lines if line.strip()) - 1, 0)
-

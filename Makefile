@@ -1,0 +1,49 @@
+# make run: from a fresh clone to a verified model.  make test: what must hold.  make help: everything else.
+PYTHON ?= python3
+BIN := .venv/bin
+HOME_OF_RUNS ?= $(CURDIR)/.aibuildai
+BENCH_DATA ?=
+MINUTES ?= 10
+CANDIDATES ?= 3
+
+.PHONY: help install install-dev run test check lint bench clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/.installed  ## .venv with the aibuildai command in it
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.11 to 3.13 is needed; name it with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+install-dev: .venv/.installed-dev
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: install  ## the main job on a real example, until its verified result is shown
+	AIBUILDAI_HOME=$(HOME_OF_RUNS) $(BIN)/aibuildai run examples/diabetes --minutes 3 --candidates 2
+	AIBUILDAI_HOME=$(HOME_OF_RUNS) $(BIN)/aibuildai down
+
+test: install-dev lint  ## lint, types, import rules, and the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+check: install-dev  ## whole runs, kills, real environments
+	$(BIN)/python -m pytest -m slow --timeout 1500
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install  ## BENCH_DATA=folder of tasks with answers: runs each and grades its submission
+	$(BIN)/python -m ops.bench "$(BENCH_DATA)" --minutes $(MINUTES) --candidates $(CANDIDATES)
+
+clean:  ## removes .venv and the runs of `make run`
+	rm -rf .venv $(HOME_OF_RUNS)

@@ -1,0 +1,25 @@
+"""The scorer's word, asked for by the workflow itself, and what invocations without a report have cost."""
+
+from temporalio import activity
+
+from activities.agent.journal import read
+from activities.agent.records import spent
+from activities.attended import attended
+from activities.workspace.layout import Layout
+from activities.workspace.scorer import score_members
+from schemas.budget import Spend
+from schemas.delivery import AccountRequest, ScoreRequest
+from schemas.metric import Score
+
+
+class ScoringActivities:
+    """On the control queue; reads what jobs left and what is withheld."""
+
+    @activity.defn(name="score")
+    async def score(self, request: ScoreRequest) -> Score:
+        async with attended("scoring"):
+            return await score_members(Layout.of(request.run), request.task, request.members, request.method)
+
+    @activity.defn(name="account")
+    async def account(self, request: AccountRequest) -> Spend:
+        return spent(read(Layout.of(request.run).journals(request.invocation)))
