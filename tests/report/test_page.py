@@ -118,6 +118,12 @@ def test_a_run_that_did_not_deliver_says_so(
     assert verdict in page(story(tmp_path / "run")).all("header")[0].words
 
 
+def test_a_second_look_at_the_last_rows_is_owned_up_to(tmp_path: Path) -> None:
+    told = section(page(stories.second_choice(tmp_path / "run")), "delivered")
+    assert "“report” was looked at 2 times" in told
+    assert "looked at" not in section(page(stories.whole(tmp_path / "other")), "delivered")
+
+
 def test_decisions_come_with_reasons_refusals_and_outcomes(tmp_path: Path) -> None:
     told = section(page(stories.whole(tmp_path / "run")), "decisions")
     assert "Three different families first." in told

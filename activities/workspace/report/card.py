@@ -22,6 +22,7 @@ def card(facts: Facts, environment_lock: str) -> str:
         models=costs.models(facts),
         sandbox=verdict.sandbox(facts.prepared)[1],
         network=verdict.network(facts),
+        looks_note=verdict.looks_note(facts),
         refit_note=verdict.refit_note(facts),
         split=words.split(facts.task.split) if facts.task else "",
         total=costs.total(facts),

@@ -48,6 +48,7 @@ def page(facts: Facts, layout: Layout) -> str:
         "sandbox": verdict.sandbox(facts.prepared),
         "network": verdict.network(facts),
         "delivered": verdict.delivered(facts),
+        "looks_note": verdict.looks_note(facts),
         "refit_note": verdict.refit_note(facts),
         "charts": _charts(facts),
         "panels": [curves.draw(panel, f"curve-{panel.candidate}") for panel in shown],

@@ -106,9 +106,24 @@ def refit_note(facts: Facts) -> str:
             "Scores are of the model before the refit: the delivered one was then trained on all labelled rows, "
             "withheld ones included, so that none are left to score it on."
         )
+    scored = "The delivered model is the one that was scored."
+    if facts.task and facts.task.split.folds:
+        scored = (
+            "The delivered model was trained on all rows outside “report”; its score on “select” is cross-validated."
+        )
     if facts.refitted and not facts.refitted.done:
         why = f": {facts.refitted.problem}" if facts.refitted.problem else ""
-        return f"There was no refit on all labelled rows{why}. The delivered model is the one that was scored."
+        return f"There was no refit on all labelled rows{why}. {scored}"
     if facts.refitted:
-        return "The refitted model did not pass the final check; the delivered model is the one that was scored."
-    return "The delivered model is the one that was scored; it was not refitted on the withheld rows."
+        return f"The refitted model did not pass the final check. {scored}"
+    return scored
+
+
+def looks_note(facts: Facts) -> str:
+    """Empty where `report` was looked at once at most."""
+    if facts.report_looks < 2:
+        return ""
+    return (
+        f"“report” was looked at {facts.report_looks} times: a choice failed its final check and another took its "
+        "place. The scores had no part in that."
+    )

@@ -121,4 +121,4 @@ def _report(split: Split) -> str:
     if not split.report and split.kind != "files":
         return "Nothing was withheld for a last estimate, so the score on “select” is somewhat flattering."
     part = "" if split.kind == "files" else f", {share(split.report)} of the labelled rows"
-    return f"The last estimate rests on “report”{part}: scored once, at the very end, untouched by any decision."
+    return f"The last estimate rests on “report”{part}: scored at the very end, untouched by any decision."
