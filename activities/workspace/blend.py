@@ -83,7 +83,8 @@ def prediction_frame(predictions: Predictions, task: Task, classes: Classes) -> 
 def agreement(members: Sequence[Predictions], metric: Metric) -> tuple[tuple[float, ...], ...]:
     """Between each two members: the share of equal labels, or the correlation of their numbers."""
     flat = [np.concatenate([values.reshape(-1) for values in member.by_target.values()]) for member in members]
-    measure = _equal if metric.predicts == "label" else _correlation
+    words = metric.predicts == "label" or any(values.dtype == object for values in flat)
+    measure = _equal if words else _correlation
     return tuple(
         tuple(1.0 if i == j else measure(left, right) for j, right in enumerate(flat)) for i, left in enumerate(flat)
     )
@@ -98,6 +99,8 @@ def _shares(members: Sequence[Predictions], weights: Sequence[float]) -> NDArray
 
 def _check(members: Sequence[Predictions], method: Method, metric: Metric) -> None:
     labels = metric.predicts == "label"
+    if any(values.dtype == object for member in members for values in member.by_target.values()):
+        raise ToolFailed("these predictions are no numbers, which could be blended: choose one member, with `single`")
     if method == "vote" and not labels:
         raise ToolFailed(f"method `vote` is for labels, and {metric.name} takes numbers: use mean")
     if method == "rank" and metric.name != "roc_auc":

@@ -104,6 +104,8 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _values(frame: pd.DataFrame, path: Path, task: Task, classes: Classes) -> dict[str, NDArray[Any]]:
+    if task.kind == "custom":
+        return {name: _anything(frame[name], path) for name in task.targets}
     match task.metric.predicts:
         case "label":
             return {name: _codes(frame[name], path, classes[name]) for name in task.targets}
@@ -113,6 +115,14 @@ def _values(frame: pd.DataFrame, path: Path, task: Task, classes: Classes) -> di
             if task.kind == "multiclass" or len(task.prediction_columns) > len(task.targets) + 1:
                 return {task.targets[0]: _rows_of_one(frame, path, task.prediction_columns[1:])}
             return {name: _binary(_share(frame[name], path)) for name in task.targets}
+
+
+def _anything(column: Column, path: Path) -> NDArray[Any]:
+    """What a task's own metric takes: numbers where all are, else the texts."""
+    if column.isin(MISSING).all():
+        raise ToolFailed(f"{path.name}: column {column.name!r} is empty")
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    return numbers if np.isfinite(numbers).all() else column.to_numpy(dtype=object)
 
 
 def _codes(column: Column, path: Path, classes: Sequence[str]) -> NDArray[np.int64]:

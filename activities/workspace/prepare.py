@@ -2,23 +2,32 @@
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from activities.errors import BadInput
 from activities.workspace.layout import Layout
+from activities.workspace.metrics import is_custom
+from activities.workspace.own_split import check_own_split, run_own_split
 from activities.workspace.parts import CLASSES, ESTIMATE, FINAL
 from activities.workspace.profile import profile_view
-from activities.workspace.settle import settle
-from activities.workspace.taskfile import files_below
-from activities.workspace.views import Views
+from activities.workspace.settle import Settled, settle, task_name
+from activities.workspace.tables import is_table
+from activities.workspace.taskfile import Given, files_below, read_given
+from activities.workspace.views import TASK_JSON, Views
 from schemas.profile import DataProfile
 from schemas.task import Task
 
 _MOST_DIGESTS = 100
+_GRADE_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -38,39 +47,106 @@ def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
     The same folder and seed give the same bytes. What a preparation that was cut off left behind is done again: views
     are written under another name first, and `task.json` comes last.
     """
-    settled = settle(folder, seed=seed)
-    _clear(layout)
+    given = read_given(folder)
+    with _room(layout) as draft:
+        if given.file.split_script is not None:
+            return _prepare_own(given, layout, draft, seed)
+        settled = settle(folder, seed=seed)
+        views = Views(settled)
+        _write_parts(views, draft / "withheld" / "parts")
+        _check_grade(settled, draft / "withheld" / "parts")
+        (draft / "withheld" / CLASSES).write_text(json.dumps(settled.classes), encoding="utf-8")
+        views.to_train(draft / "view", settled.division.view)
+        profile = profile_view(draft / "view", settled.task)
+        counts = {name: int(labelled.sum()) for name, (_, labelled) in settled.division.select.items()}
+        counts["report"] = int(settled.division.report.sum())
+        _put(layout, draft, settled.task, profile)
+        return Preparation(settled.task, profile, digests(given.data), counts, settled.notes)
+
+
+def check(folder: Path, *, seed: int = 0) -> Task | None:
+    """Raises what `prepare` would of a task folder, writing nothing; None where its own script has to run for more."""
+    given = read_given(folder)
+    if given.file.split_script is not None:
+        check_own_split(given)
+        return None
+    return settle(folder, seed=seed).task
+
+
+def _prepare_own(given: Given, layout: Layout, draft: Path, seed: int) -> Preparation:
+    """A task whose own script makes the parts; of what it wrote, agents see what `select` trains on."""
+    parts = draft / "withheld" / "parts"
+    own = run_own_split(given, parts, name=task_name(given), seed=seed)
+    (draft / "withheld" / CLASSES).write_text("{}", encoding="utf-8")
+    for view in [path for part in parts.iterdir() for path in (part / "fit", part / "inputs") if path.is_dir()]:
+        (view / TASK_JSON).write_text(own.task.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (view / "description.md").write_text(given.description, encoding="utf-8")
+    shutil.copytree(parts / "select" / "fit", draft / "view")
+    files = [path.relative_to(draft / "view").as_posix() for path in files_below(draft / "view")]
+    profile = DataProfile(
+        rows=own.task.rows, test_rows=own.task.test_rows, columns=(), targets=(), files=tuple(files)[:50]
+    )
+    _put(layout, draft, own.task, profile)
+    return Preparation(own.task, profile, digests(given.data), own.withheld, ())
+
+
+@contextmanager
+def _room(layout: Layout) -> Iterator[Path]:
+    """A folder to prepare in, gone afterwards: bad input leaves nothing behind."""
+    layout.settled.unlink(missing_ok=True)
     draft = layout.folder / ".preparing"
-    withheld = draft / "withheld"
-    withheld.mkdir(parents=True, mode=0o700)
-    views = Views(settled)
-    _write_parts(views, withheld / "parts")
-    (withheld / CLASSES).write_text(json.dumps(settled.classes), encoding="utf-8")
-    views.to_train(draft / "view", settled.division.view)
-    profile = profile_view(draft / "view", settled.task)
-    withheld.rename(layout.withheld)
+    for old in (draft, layout.view, layout.withheld):
+        if old.exists():
+            shutil.rmtree(old)
+    (draft / "withheld").mkdir(parents=True)
+    (draft / "withheld").chmod(0o700)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft)
+
+
+def _put(layout: Layout, draft: Path, task: Task, profile: DataProfile) -> None:
+    """Moves all to its place; the settled task last, for it says that the rest is there."""
+    (draft / "withheld").rename(layout.withheld)
     (draft / "view").rename(layout.view)
-    draft.rmdir()
     layout.profile.write_text(profile.model_dump_json(indent=2), encoding="utf-8")
-    settled_draft = layout.settled.with_suffix(".draft")
-    settled_draft.write_text(settled.task.model_dump_json(indent=2), encoding="utf-8")
-    settled_draft.rename(layout.settled)
-    counts = {name: int(labelled.sum()) for name, (_, labelled) in settled.division.select.items()}
-    counts["report"] = int(settled.division.report.sum())
-    return Preparation(settled.task, profile, digests(settled.given.data), counts, settled.notes)
+    (draft / "task.json").write_text(task.model_dump_json(indent=2), encoding="utf-8")
+    (draft / "task.json").rename(layout.settled)
+
+
+def _check_grade(settled: Settled, parts: Path) -> None:
+    """A metric of one's own must work before hours are spent: it grades the labels against themselves."""
+    name = settled.task.metric.name
+    if not is_custom(name):
+        return
+    labels = next(iter(sorted(parts.glob("*/labels.parquet"))))
+    command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(settled.given.folder.resolve()), name]
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [*command, str(labels), settled.task.model_dump_json(), json.dumps(settled.classes)],
+        capture_output=True,
+        timeout=_GRADE_SECONDS,
+        check=False,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise BadInput(f"key `metric`: {' '.join(last)} (it was tried on the labels as predictions of themselves)")
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every data file; of a subfolder with many files, one over theirs."""
+    """SHA-256 of every data file; of many files, one over those of a subfolder."""
     each = {path.relative_to(folder).as_posix(): _digest(path) for path in files_below(folder)}
     if len(each) <= _MOST_DIGESTS:
         return each
     grouped: dict[str, list[str]] = {}
     for name, digest in each.items():
         top, _, rest = name.partition("/")
-        grouped.setdefault(f"{top}/" if rest else top, []).append(f"{name} {digest}\n")
+        kept = f"{top}/" if rest else top if is_table(Path(top)) else "other files"
+        grouped.setdefault(kept, []).append(f"{name} {digest}\n")
     return {
-        name: hashlib.sha256("".join(lines).encode()).hexdigest() if name.endswith("/") else each[name]
+        name: each[name] if name in each else hashlib.sha256("".join(lines).encode()).hexdigest()
         for name, lines in grouped.items()
     }
 
@@ -89,13 +165,6 @@ def _write_parts(views: Views, parts: Path) -> None:
     views.to_train(parts / FINAL / "fit", np.ones(len(report), dtype=bool))
     if settled.test is not None:
         views.to_deliver(parts / FINAL / "inputs")
-
-
-def _clear(layout: Layout) -> None:
-    layout.settled.unlink(missing_ok=True)
-    for folder in (layout.folder / ".preparing", layout.view, layout.withheld):
-        if folder.exists():
-            shutil.rmtree(folder)
 
 
 def _digest(path: Path) -> str:

@@ -96,7 +96,7 @@ def _truth(part: Part, task: Task, classes: Classes) -> _Truth:
     assert part.labels is not None
     frame = pd.read_parquet(part.labels)
     by_target: Arrays = {}
-    for name in task.targets:
+    for name in () if task.kind == "custom" else task.targets:
         column = frame[name]
         by_target[name] = (
             label_codes(column.tolist(), classes[name]) if name in classes else column.to_numpy(dtype=float)

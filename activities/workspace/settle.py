@@ -14,7 +14,7 @@ from activities.workspace.files import Files, find_files
 from activities.workspace.goals import settle_goal
 from activities.workspace.split import Division, divide, divide_files, settle_split
 from activities.workspace.tables import Table
-from activities.workspace.taskfile import Given, read_given
+from activities.workspace.taskfile import TASK_FILE, Given, read_given
 from activities.workspace.values import label_codes, written
 from schemas.task import Split, Task
 
@@ -40,6 +40,8 @@ class Settled:
 def settle(folder: Path, *, seed: int = 0) -> Settled:
     """Reads and checks a task folder, writing nothing; BadInput where a person must mend something."""
     given = read_given(folder)
+    if given.file.split_script is not None:
+        raise BadInput(f"{TASK_FILE}: with `split_script` there is no table to look at, and nothing to infer")
     columns = settle_columns(given, find_files(given))
     columns, dropped = _labelled_only(columns)
     sizes = tuple(0 if table is None else len(table.rows) for table in _labelled(columns.files))
@@ -53,7 +55,7 @@ def settle(folder: Path, *, seed: int = 0) -> Settled:
     division = divide_files((sizes[0], sizes[1], sizes[2])) if split.kind == "files" else divide(split, columns, strata)
     extras, left_out = safe_extras(given, columns.files.extras, columns.targets)
     task = Task(
-        name=_name(given),
+        name=task_name(given),
         kind=goal.kind,
         metric=goal.metric,
         split=split,
@@ -148,7 +150,8 @@ def _listed(classes: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     return merged if len(merged) <= _MOST_CLASSES else ()
 
 
-def _name(given: Given) -> str:
+def task_name(given: Given) -> str:
+    """As given; else of the folder, or of the description where the folder says nothing."""
     if given.file.name:
         return given.file.name
     folder = given.folder.resolve().name

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from activities.errors import BadInput
+from activities.workspace.layout import Layout
+from activities.workspace.prepare import prepare
 from activities.workspace.settle import settle
 from tests.workspace import tasks
 
@@ -265,3 +267,23 @@ def test_bad_input_is_named(tmp_path: Path, make: Callable[[Path], None], says: 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such folder"):
         settle(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("grade", "says"),
+    [
+        ("def cost(truth, predicted):\n    return truth['cost'].sum()\n", "grade.py:cost failed: KeyError"),
+        ("def other(truth, predicted):\n    return 1.0\n", "no function 'cost'"),
+        ("import nothing_of_this_name\n", "cannot be loaded: ModuleNotFoundError"),
+        ("def cost(truth, predicted):\n    return float('nan')\n", "no finite number"),
+    ],
+)
+def test_a_grade_that_does_not_work_is_found_before_anything_is_spent(tmp_path: Path, grade: str, says: str) -> None:
+    given = tasks.houses(tmp_path / "given", metric="grade.py:cost", direction="lower")
+    (given / "grade.py").write_text(grade)
+    layout = Layout(tmp_path / "run")
+    layout.folder.mkdir()
+    with pytest.raises(BadInput) as error:
+        prepare(given, layout)
+    assert says in str(error.value)
+    assert not list(layout.folder.iterdir())
