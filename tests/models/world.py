@@ -86,7 +86,9 @@ CATALOGUE = (
 )
 
 
-def candidate(number: int, value: float | None = None, *, half: float = 0.02, seconds: float = 10.0, **more: Any) -> Candidate:
+def candidate(
+    number: int, value: float | None = None, *, half: float = 0.02, seconds: float = 10.0, **more: Any
+) -> Candidate:
     """A candidate that was designed, coded and, with a value, trained."""
     best = None
     if value is not None:

@@ -91,7 +91,7 @@ class View:
     def room(self) -> int:
         """Invocations that may be started now."""
         calls = self.board.agent_calls_left
-        return self.board.slots if calls is None else max(min(self.board.slots, calls - len(self.board.in_flight)), 0)
+        return self.board.slots if calls is None else min(self.board.slots, calls)
 
     @property
     def coded(self) -> list[Standing]:

@@ -12,7 +12,8 @@ from schemas.role import Role
 PATIENCE = 2  # tunes in a row without a better score, after which a candidate rests
 DESIGNS = 3  # of one candidate at most, revisions included
 BUSY = 2  # trainings at once, below which what is beaten is worth tuning: the devices would idle
-FAR = 2.0  # intervals' half-widths between two intervals, from which on nothing is hoped for
+LEAST = 8.0  # seconds, in which nothing useful can be done any more
+FAR = 4.0  # half-widths of the leader's interval between two scores, from which on nothing is hoped for
 
 
 def next_step(conversation: Conversation) -> Step:
@@ -29,7 +30,7 @@ def decide(view: View) -> list[Decision]:
     taken: set[int] = set(gone)
     for decision in _useful(view, gone):
         number = getattr(decision, "candidate", 0)
-        if len(started) < view.room and number not in taken:
+        if len(started) < view.room and number not in taken and view.seconds >= LEAST:
             started.append(decision)
             taken.add(number)
     if started or discards:
@@ -158,7 +159,8 @@ def _revisions(view: View, free: list[Standing]) -> Iterator[Decision]:
 
 def _rests(standing: Standing) -> bool:
     """More tuning would bring nothing: it stagnates, has nothing left to try, or its last work failed."""
-    return standing.barren >= PATIENCE or standing.spent or standing.last in ("failed", "design", "code")
+    failed = standing.last == "failed" and standing.card.failures >= PATIENCE
+    return standing.barren >= PATIENCE or standing.spent or failed or standing.last in ("design", "code")
 
 
 def _discards(view: View) -> Iterator[Discard]:
@@ -170,22 +172,28 @@ def _discards(view: View) -> Iterator[Discard]:
 
 
 def _hopeless(view: View, standing: Standing) -> str | None:
-    card, leader = standing.card, view.leader
+    card = standing.card
     if card.best is None and card.failures:
-        tried = card.failures if card.revision is None else card.codes if card.codes else card.designs
+        tried = card.failures if card.revision is None else card.codes or card.designs
         return f"It failed again after another try: {card.last[:300]}" if tried >= 2 and not standing.cut else None
-    if leader is not None and leader.score is not None and standing.score is not None and _rests(standing):
-        half = max(abs(leader.score.high - leader.score.low) / 2, 1e-12)
-        gap = abs(leader.score.value - standing.score.value)
-        if view.beaten(standing) and gap > 2 * half + FAR * half and card.designs >= 2:
-            return (
-                f"{_value(standing)} against candidate {leader.number}'s {_value(leader)}, and a revision did not help."
-            )
+    if standing.last == "tune" and _rests(standing) and card.designs >= 2:
+        return _far_behind(view, standing)
     places = view.board.max_candidates - len(view.coded)
     settled = all(other.score is not None or other.gone for other in view.coded)
     if standing.last == "design" and not card.codes and places <= 0 and settled:
         return f"{view.board.max_candidates} candidates are coded, which is the most, and each has a score."
     return None
+
+
+def _far_behind(view: View, standing: Standing) -> str | None:
+    """Why nothing is hoped for any more: what is merely beaten rests, and may still help a blend."""
+    leader = view.leader
+    if leader is None or leader.score is None or standing.score is None or not view.beaten(standing):
+        return None
+    half = max(abs(leader.score.high - leader.score.low) / 2, 1e-12)
+    if abs(leader.score.value - standing.score.value) <= FAR * half:
+        return None
+    return f"{_value(standing)} against candidate {leader.number}'s {_value(leader)}, and a revision did not help."
 
 
 def _value(standing: Standing) -> str:

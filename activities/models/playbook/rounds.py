@@ -1,6 +1,7 @@
 """How the manager divides the time that is left: how long a tune may take, and what still fits."""
 
 from activities.models.playbook.board import Standing, View
+from schemas.role import Role
 
 NEW_LINE = 45.0  # seconds to design, code and check, before anything is trained
 CODING = 25.0
@@ -9,17 +10,20 @@ MARGIN = 1.2
 SHORT_RUN = 240.0  # below this everything is tuned once, with all of the time
 AMPLE = 1_800.0  # from here on more designs are asked for than can be coded
 FIRST_SHARE, ROUND_SHARE, WHOLE = 0.3, 0.34, 0.97
-LEAST_FIRST, LONGEST_FIRST, LONGEST_ROUND = 75.0, 1_800.0, 7_200.0  # seconds
-TRAININGS = 5  # that a round should hold
+LEAST_FIRST, LONGEST_ROUND = 75.0, 7_200.0  # seconds
+LONG_FIRST, LONG_FIRST_SHARE = 300.0, 0.08  # of a first tune in a long run: a signal early, and time for large models
+RETRY = 3
+TRAININGS, FEW_TRAININGS = 5, 3  # that a round should hold, and the first one of revised code
 
 
 def first_tune(view: View, standing: Standing) -> float:
-    """Seconds for a first signal; twice that after a first tune that the time cut off."""
-    share = min(FIRST_SHARE * (2 if standing.cut else 1), WHOLE)
-    if view.seconds < SHORT_RUN:
+    """Seconds for a first signal; more after a first tune that the time cut off."""
+    if view.seconds < SHORT_RUN or _last_calls(view):
         return WHOLE * view.seconds
-    longest = LONGEST_FIRST * (4 if standing.cut else 1)
-    return min(max(share * view.seconds, LEAST_FIRST), longest, WHOLE * view.seconds)
+    signal = min(FIRST_SHARE * view.seconds, max(LONG_FIRST_SHARE * view.seconds, LONG_FIRST))
+    more = RETRY if standing.cut else 1
+    known = FEW_TRAININGS * (MARGIN * standing.seconds + OVERHEAD) if standing.seconds else 0.0
+    return min(max(signal * more, known, LEAST_FIRST), WHOLE * view.seconds)
 
 
 def next_tune(view: View, standing: Standing) -> float:
@@ -27,7 +31,14 @@ def next_tune(view: View, standing: Standing) -> float:
     one = MARGIN * standing.seconds + OVERHEAD
     wanted = min(max(ROUND_SHARE * view.seconds, TRAININGS * one), LONGEST_ROUND)
     rest = view.seconds - wanted
-    return WHOLE * view.seconds if rest < one or view.seconds < SHORT_RUN else wanted
+    last = rest < one or view.seconds < SHORT_RUN or _last_calls(view)
+    return WHOLE * view.seconds if last else wanted
+
+
+def _last_calls(view: View) -> bool:
+    """So few agent calls are left that not every candidate can be tuned twice more."""
+    calls = view.board.agent_calls_left
+    return calls is not None and calls < 2 * len(view.coded)
 
 
 def fits_training(view: View, standing: Standing) -> bool:
@@ -42,7 +53,7 @@ def fits_new_line(view: View) -> bool:
 
 def fits_revision(view: View, standing: Standing) -> bool:
     """A revised design, its code, and a few trainings."""
-    return view.seconds >= NEW_LINE + 3 * (MARGIN * standing.seconds + OVERHEAD)
+    return view.seconds >= NEW_LINE + FEW_TRAININGS * (MARGIN * standing.seconds + OVERHEAD)
 
 
 def lines(view: View) -> int:
@@ -50,9 +61,19 @@ def lines(view: View) -> int:
     most = view.board.max_candidates
     calls = view.board.agent_calls_left
     if calls is not None:
-        begun = len(view.coded)
-        most = min(most, begun + max((calls - len(view.board.in_flight)) // 3, 0 if begun else 1))
+        begun = [standing for standing in view.standings if not standing.gone]
+        spare = calls - sum(_calls_needed(view, standing) for standing in begun)
+        most = min(most, len(begun) + max(spare // 3, 0 if begun else 1))
     return min(most, 2) if view.seconds < 2 * NEW_LINE and view.leader is None else most
+
+
+def _calls_needed(view: View, standing: Standing) -> int:
+    """Agent calls, not yet made, from where a candidate is to its first score."""
+    if standing.card.tunes or view.at_work(standing.number, Role.TUNER):
+        return 0
+    if standing.card.codes or view.at_work(standing.number, Role.CODER):
+        return 1
+    return 2 if standing.card.designs or view.at_work(standing.number, Role.DESIGNER) else 3
 
 
 def designs(view: View) -> int:

@@ -95,5 +95,5 @@ def _summary(facts: EnvironmentFacts, profile: DataProfile) -> str:
     return (
         f"{profile.rows} labelled rows with {len(profile.columns)} columns, {profile.test_rows} to predict;"
         f" {facts.cores} cores, {facts.memory_mb} MB, devices {', '.join(facts.devices) or 'none'}.{lacks}"
-        " SETUP.md holds the facts. Rules wrote it, no language model."
+        " SETUP.md holds the facts. Written by rules, without a language model."
     )
