@@ -27,7 +27,8 @@ KNOBS = (
     Knob(("iterations", "rounds", "num_boost_round"), 1.6, 20, 50_000, +1, 1.0, by_curve=True),
     Knob(("epochs", "max_epochs", "max_iter"), 1.6, 2, 2_000, +1, 1.0, by_curve=True),
     Knob(("n_estimators", "trees"), 1.6, 20, 4_000, +1, 1.0),
-    Knob(("bags", "refit_seeds", "seeds"), 1.7, 1, 10, 0, 1.0),
+    Knob(("bags",), 1.7, 1, 5, 0, 1.0),  # members of one fold each, of five
+    Knob(("refit_seeds", "seeds"), 1.7, 1, 8, 0, 1.0),
     Knob(("learning_rate", "lr", "rate"), 1.7, 1e-5, 1.0, +1, -0.5),
     Knob(("num_leaves", "max_leaf_nodes", "leaves"), 1.8, 4, 1_024, +1, 0.5),
     Knob(("max_depth", "depth"), 1.4, 2, 30, +1, 0.5),
@@ -43,6 +44,9 @@ KNOBS = (
 )
 BY_NAME: Mapping[str, Knob] = {name: knob for knob in KNOBS for name in knob.names}
 SMALLER_COST = 0.34
+FEATURES = "features_"  # keys that list columns by kind
+PLAIN = ("features_number", "features_category")
+NO_FEATURES = ("refit", "clip")  # flags that switch no feature
 LONGEST_WORD = 60  # characters of one value, in words for people
 
 
@@ -119,7 +123,8 @@ def neighbours(config: Mapping[str, Any], lean: Lean) -> list[Config]:
     for path, value, knob in _turnable(config):
         for way in (+1, -1):
             turned = _turn(value, knob, way)
-            if turned is None or (knob.by_curve and _way(lean) != way * knob.capacity):
+            fewer = knob.capacity == 0 and way < 0  # fewer members only make chance larger
+            if turned is None or fewer or (knob.by_curve and _way(lean) != way * knob.capacity):
                 continue
             wanted = lean is None or (way * knob.capacity > 0) == (lean == "more")
             (first if wanted else second).append(_at(path, turned))
@@ -182,11 +187,15 @@ def steadier(config: Mapping[str, Any]) -> Config:
 
 
 def without_features(config: Mapping[str, Any]) -> Config:
-    """A change that switches off every optional part: flags that are on."""
+    """A change to what is surest to work: numbers and categories alone, where there are any, and no option on."""
     change: Config = {}
+    plain = any(config.get(name) for name in PLAIN)
     for path, value in _leaves(config):
-        if value is True:
+        if value is True and path[-1] not in NO_FEATURES:
             change = merge(change, _at(path, False))
+        optional = path[-1].startswith(FEATURES) and path[-1] not in PLAIN
+        if optional and plain and isinstance(value, list) and value:
+            change = merge(change, _at(path, []))
     return change
 
 
