@@ -10,8 +10,8 @@ person's own code. It writes, in whatever layout suits the task:
     DIR/estimate/         fit/, inputs/ and labels.csv as in select, for the last estimate; may be left out
 
 Each `sample_submission.csv` has the id first, then the columns of a prediction, and one row for each thing to predict;
-the labels have the same ids in a column of the same name. The grading function gets labels and predictions as two frames
-in the order of the sample's rows.
+the labels have the same ids in a column of the same name. The grading function gets labels and predictions as two
+frames in the order of the sample's rows.
 """
 
 import shutil
@@ -116,17 +116,12 @@ def _labels(script: str, part: Path, name: str) -> int:
 def _task(given: Given, name: str, seed: int, sample: Table, withheld: dict[str, int], test_rows: int) -> Task:
     assert given.file.direction is not None
     total = max(sum(withheld.values()), 1)
+    select, report = withheld["select"] / total, withheld["report"] / total
     return Task(
         name=name,
         kind="custom",
         metric=Metric(name=given.file.metric or "", direction=given.file.direction, predicts="value"),
-        split=Split(
-            kind="files",
-            select=withheld["select"] / total,
-            report=withheld["report"] / total,
-            seed=seed,
-            why=f"by {given.file.split_script}",
-        ),
+        split=Split(kind="files", select=select, report=report, seed=seed, why=f"by {given.file.split_script}"),
         train=given.file.train or "",
         test=given.file.test,
         sample_submission=SAMPLE,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from activities.errors import ToolFailed
 from activities.workspace.layout import Layout
 from activities.workspace.parts import CLASSES
-from activities.workspace.tables import MISSING, Column
+from activities.workspace.tables import MISSING, Column, read_texts
 from activities.workspace.values import label_codes, matched
 from schemas.task import Task
 
@@ -55,12 +55,10 @@ def _frame(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise ToolFailed(f"{path.name} was not written: inference.py must write it to the path given by --out")
     try:
-        return pd.read_csv(
-            path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig", index_col=False
-        )
+        return read_texts(path)
     except pd.errors.EmptyDataError:
         raise ToolFailed(f"{path.name} is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise ToolFailed(f"{path.name} is no CSV file: {' '.join(str(error).split())}") from None
 
 

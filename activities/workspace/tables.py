@@ -7,6 +7,7 @@ character; `typed` gives the values as pandas would read them.
 import csv
 import gzip
 import io
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -176,14 +177,29 @@ def _text_table(path: Path, content: bytes, gzipped: bool) -> Table:
     text = _decoded(path, content)
     delimiter, header = _header(path, text)
     try:
-        rows = pd.read_csv(
-            io.StringIO(text), sep=delimiter, dtype=str, keep_default_na=False, na_filter=False, index_col=False
-        )
+        rows = read_texts(io.StringIO(text), delimiter)
+    except pd.errors.ParserWarning as error:
+        raise BadInput(
+            f"{path}, line 2: more fields than the header's {len(header)}: mend the header or the rows"
+        ) from error
     except pd.errors.ParserError as error:
         raise BadInput(f"{path}: {str(error).strip()}: mend that line") from error
-    if len(rows.columns) != len(header):
-        raise BadInput(f"{path}: rows have more fields than the header's {len(header)}")
     return Table(path.name, rows, Format("text", delimiter, gzipped))
+
+
+def read_texts(source: io.StringIO | Path, delimiter: str = ",") -> pd.DataFrame:
+    """A text table as strings; ParserError or ParserWarning where rows have more fields than the header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # else pandas drops fields, and goes on
+        return pd.read_csv(
+            source,
+            sep=delimiter,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            index_col=False,
+            encoding="utf-8-sig",
+        )
 
 
 def _decoded(path: Path, content: bytes) -> str:

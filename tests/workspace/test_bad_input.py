@@ -99,6 +99,11 @@ def ragged(folder: Path) -> None:
     (folder / "data" / "train.csv").write_text("id,a,b,price\n1,2,3,4\n2,2,3,4,5\n")
 
 
+def ragged_throughout(folder: Path) -> None:
+    tasks.houses(folder)
+    (folder / "data" / "train.csv").write_text("id,a,b,price\n1,2,3,4,5\n2,2,3,4,5\n")
+
+
 def column_twice(folder: Path) -> None:
     tasks.houses(folder)
     (folder / "data" / "train.csv").write_text("id,a,a,price\n1,2,3,4\n")
@@ -229,6 +234,7 @@ def files_without_file(folder: Path) -> None:
         (broken_gzip, ["train.csv.gz", "gzip"]),
         (broken_parquet, ["train.parquet", "Parquet"]),
         (ragged, ["train.csv", "line 3"]),
+        (ragged_throughout, ["train.csv", "line 2", "more fields"]),
         (column_twice, ["train.csv", "'a'", "more than once"]),
         (sample_ids, ["sample_submission.csv", "does not fit test.csv"]),
         (sample_columns, ["sample_submission.csv", "fits neither", "cost"]),

@@ -124,7 +124,7 @@ def test_its_grading_scores_whatever_a_prediction_is(given: Path, layout: Layout
         (("split.py", "raise SystemExit('no pictures')"), ["split.py failed", "no pictures"]),
         (("split.py", "pass"), ["must write files to DIR/select/fit"]),
         (("split.py", SPLIT.replace('"sample_submission.csv"', '"sample.csv"')), ["sample_submission.csv"]),
-        (("split.py", SPLIT.replace("masks[row.name]", "masks[row.name] + '\\\\n' + row.name + ',1'")), ["each once"]),
+        (("split.py", SPLIT.replace('"labels.csv", inputs', '"labels.csv", inputs[1:]')), ["each once"]),
         (("task.yaml", "split_script: split.py\n"), ["`metric: grade.py:function`"]),
         (("task.yaml", "split_script: cut.py\n"), ["`split_script`", "cut.py"]),
         (("task.yaml", "split_script: split.py\nmetric: mark.py:f\ndirection: lower\n"), ["mark.py"]),
