@@ -101,7 +101,19 @@ def test_a_curve_that_is_cut_off_or_not_a_number_is_drawn_as_far_as_it_goes(layo
         '{"step": 1, "valid_rmse": 2.0}\n{"step": 2, "valid_rmse": NaN}\nrubbish\n[1]\n{"step": 3, "valid_rmse": 1}'
     )
     panel = curves.panels(read_facts(layout), layout)[3]
-    assert panel.valid[0].points == ((1.0, 2.0), (3.0, 1.0))
+    assert panel.valid[0].runs == (((1.0, 2.0), (3.0, 1.0)),)
+
+
+def test_models_fitted_one_after_the_other_are_lines_of_their_own(layout: Layout) -> None:
+    """As the recipes log: a loss by iteration for each model in turn, and now and then the metric itself."""
+    for fold in range(1, 6):
+        rows = [f'{{"step": {step}, "valid_y_loss": {1 / step}}}' for _ in range(3) for step in range(1, 9)]
+        rows[8:8] = rows[16:16] = ['{"step": 1, "valid_rmse": 0.6}']
+        (layout.job_out("tuner.4.12.t2", f"fold{fold}") / "metrics.jsonl").write_text("\n".join(rows))
+    panel = curves.panels(read_facts(layout), layout)[3]
+    assert panel.name == "valid_y_loss"
+    assert [len(run) for run in panel.valid[0].runs] == [8, 8, 8]
+    assert len(marked(drawn(curves.draw(panel, "c")), "curve", "valid", "many")) == 15
 
 
 def test_one_failure_does_not_squash_the_others(layout: Layout) -> None:

@@ -66,6 +66,16 @@ def test_ids_are_unique_and_charts_say_what_they_show(tmp_path: Path) -> None:
         assert chart.all("desc", id=described)[0].words
 
 
+def test_a_run_can_be_looked_at_after_any_of_its_facts(tmp_path: Path) -> None:
+    layout = stories.whole(tmp_path / "run")
+    lines = layout.ledger.read_text().splitlines()
+    for known in range(len(lines)):
+        layout.ledger.write_text("\n".join(lines[:known]))
+        root = page(layout)
+        assert "Still" in root.all("header")[0].words or known == len(lines) - 1
+        assert root.all("section", id="checks")
+
+
 HOSTILE = '</title></style><script>alert(1)</script><img src=x onerror="alert(1)">&amp;{{7*7}}'
 
 

@@ -1,6 +1,6 @@
 """Learning curves: one small panel per candidate, of its best trial."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -21,7 +21,9 @@ from activities.workspace.report.svg import (
     ticks,
 )
 
-MOST_POINTS = 240  # of one drawn series
+MOST_POINTS = 240  # of one drawn line
+LONG = 6  # points that make a curve, rather than a few results
+FEW = 6  # lines that can be told apart
 WIDTH, HEIGHT = 320.0, 220.0
 
 
@@ -43,13 +45,12 @@ def panels(facts: Facts, layout: Layout, lines: Sequence[Line] | None = None) ->
 
 
 def _panel(facts: Facts, layout: Layout, line: Line, job: str) -> Panel | None:
-    """The quantity that says most: the task's own metric, else a loss, else whatever has most points."""
-    series = [one for one in read_series(layout, job) if len(one.points) > 1]
+    """The quantity that says most: a long series before a short one, then the task's own metric, then a loss."""
+    series = [one for one in read_series(layout, job) if one.longest > 1]
     if not series:
         return None
     metric = facts.task.metric.name if facts.task else ""
-    names = sorted({one.name for one in series}, key=lambda name: (_preference(name, metric), name))
-    chosen = names[0]
+    chosen = min(series, key=lambda one: (one.longest < LONG, _preference(one.name, metric), -one.longest)).name
     partner = "train" + chosen.removeprefix("valid") if chosen.startswith("valid") else None
     return Panel(
         candidate=line.number,
@@ -61,7 +62,8 @@ def _panel(facts: Facts, layout: Layout, line: Line, job: str) -> Panel | None:
 
 
 def _preference(name: str, metric: str) -> int:
-    wanted = (f"valid_{metric}", "valid_loss", metric, "loss", f"train_{metric}", "train_loss")
+    """Any other of what is validated stands behind a loss, and before what is trained on."""
+    wanted = (f"valid_{metric}", "valid_loss", metric)
     if name in wanted:
         return wanted.index(name)
     return 10 if name.startswith("valid") else 20
@@ -69,7 +71,8 @@ def _preference(name: str, metric: str) -> int:
 
 def draw(panel: Panel, name: str) -> Markup:
     """One panel. Training is dashed, and cut off where it would flatten what is validated."""
-    everything = [point for one in (*panel.valid, *panel.train) for point in one.points]
+    everything = [point for one in (*panel.valid, *panel.train) for run in one.runs for point in run]
+    many = " many" if sum(len(one.runs) for one in panel.valid) > FEW else ""
     x = Scale(min(p[0] for p in everything), max(p[0] for p in everything), 52, WIDTH - 8)
     low, high = levels(panel)
     y = Scale(low, high, HEIGHT - 34, 40)
@@ -82,10 +85,10 @@ def draw(panel: Panel, name: str) -> Markup:
         *(text(x(v), HEIGHT - 18, tick_label(v, steps), "tick", "middle") for v in steps),
         text(WIDTH - 8, HEIGHT - 3, "step", "tick", "end"),
         text(0, 27, panel.name, "tick"),
-        *(_drawn(one, x, y, f"curve train {colour(panel.candidate)}") for one in panel.train),
-        *(_drawn(one, x, y, f"curve valid {colour(panel.candidate)}") for one in panel.valid),
+        *_drawn(panel.train, x, y, f"curve train {colour(panel.candidate)}{many}"),
+        *_drawn(panel.valid, x, y, f"curve valid {colour(panel.candidate)}{many}"),
     ]
-    ends = ", ".join(f"{one.part} from {one.points[0][1]:.4g} to {one.points[-1][1]:.4g}" for one in panel.valid)
+    ends = ", ".join(f"{one.part} from {one.runs[0][0][1]:.4g} to {one.runs[0][-1][1]:.4g}" for one in panel.valid)
     title = f"Learning curves of candidate {panel.candidate}"
     said = f"{panel.name} by step: {ends}"
     return svg(name, title, said, *inside, width=WIDTH, height=HEIGHT, class_="chart panel")
@@ -93,22 +96,22 @@ def draw(panel: Panel, name: str) -> Markup:
 
 def levels(panel: Panel) -> tuple[float, float]:
     """The range of what is validated, a wild beginning left out."""
-    values = sorted(value for one in panel.valid for _, value in one.points)
+    values = sorted(value for one in panel.valid for run in one.runs for _, value in run)
     low, high = values[int(len(values) * 0.02)], values[min(len(values) - 1, int(len(values) * 0.98))]
-    train = [value for one in panel.train for _, value in one.points]
+    train = [value for one in panel.train for run in one.runs for _, value in run]
     span = (high - low) or abs(high) or 1.0
     near = [value for value in train if low - 1.5 * span <= value <= high + 0.5 * span]
     return padded([low, high, *near])
 
 
-def _drawn(series: Series, x: Scale, y: Scale, class_: str) -> Markup:
-    stride = max(1, -(-len(series.points) // MOST_POINTS))
-    points = [*series.points[::stride], series.points[-1]]
-    return path([(x(step), y.clamp(value)) for step, value in points], class_)
+def _drawn(series: Sequence[Series], x: Scale, y: Scale, class_: str) -> Iterator[Markup]:
+    for run in (run for one in series for run in one.runs if len(run) > 1):
+        stride = max(1, -(-len(run) // MOST_POINTS))
+        yield path([(x(step), y.clamp(value)) for step, value in (*run[::stride], run[-1])], class_)
 
 
 def caption(panels: Sequence[Panel]) -> str:
-    folds = max((len(panel.valid) for panel in panels), default=0)
-    each = f" Each thin line is one of {folds} folds." if folds > 1 else ""
+    fits = max((sum(len(one.runs) for one in panel.valid) for panel in panels), default=0)
+    each = " Each line is one fit, on a fold of “select” or a fold within the training." if fits > 1 else ""
     dashed = " Dashed lines are on the rows trained on." if any(panel.train for panel in panels) else ""
     return f"The best trial of each candidate, as its training code logged it.{each}{dashed}"

@@ -57,11 +57,18 @@ class Record:
 
 @dataclass(frozen=True)
 class Series:
-    """One named series of one part's metrics.jsonl."""
+    """One named series of one part's metrics.jsonl, as (step, value).
+
+    A training may fit several models one after the other: where the steps begin anew, a new run begins.
+    """
 
     part: str
     name: str
-    points: tuple[tuple[float, float], ...]  # (step, value)
+    runs: tuple[tuple[tuple[float, float], ...], ...]
+
+    @property
+    def longest(self) -> int:
+        return max(len(run) for run in self.runs)
 
 
 def read_record(layout: Layout) -> Record:
@@ -92,16 +99,21 @@ def read_series(layout: Layout, job: str) -> tuple[Series, ...]:
 
 
 def _series(part: str, path: Path) -> Iterator[Series]:
-    columns: dict[str, list[tuple[float, float]]] = {}
+    columns: dict[str, list[list[tuple[float, float]]]] = {}
     for index, line in enumerate(_lines(path)):
         row = _object(line)
         step = _number(row.pop("step", None))
+        at = float(index) if step is None else step
         for name, value in row.items():
             number = _number(value)
-            if number is not None and name != "time":
-                columns.setdefault(name, []).append((float(index) if step is None else step, number))
-    for name, points in columns.items():
-        yield Series(part, name, tuple(points))
+            if number is None or name == "time":
+                continue
+            runs = columns.setdefault(name, [[]])
+            if runs[-1] and runs[-1][-1][0] >= at:
+                runs.append([])
+            runs[-1].append((at, number))
+    for name, runs in columns.items():
+        yield Series(part, name, tuple(tuple(run) for run in runs))
 
 
 def _object(line: str) -> dict[str, object]:

@@ -181,9 +181,8 @@ def _curves(sheet: Figure, panels: list[curves.Panel], top: float, room: float) 
         left, down = 0.11 + 0.285 * (index % columns), top - height - (index // columns) * (height + 0.06)
         axes = sheet.add_axes((left, down, 0.225, height))
         for series, style in ((panel.train, "--"), (panel.valid, "-")):
-            for one in series:
-                points = one.points
-                axes.plot([x for x, _ in points], [y for _, y in points], style, color=hue(panel.candidate), lw=0.8)
+            for run in (run for one in series for run in one.runs):
+                axes.plot([x for x, _ in run], [y for _, y in run], style, color=hue(panel.candidate), lw=0.7)
         axes.set_ylim(*curves.levels(panel))
         _dress(axes, plain(f"Candidate {panel.candidate}, {panel.name}"), "y")
 
