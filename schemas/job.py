@@ -66,6 +66,7 @@ class StepState(Record):
     exit_code: int | None = None
     signal: int | None = None
     problem: str | None = None
+    note: str | None = None  # what a reader should know of a step that did not fail
     peak_memory_mb: float | None = None
 
 
@@ -82,6 +83,7 @@ class JobState(Record):
     steps: tuple[StepState, ...] = ()
     problem: str | None = None
     sandbox: str = ""
+    restarts: int = 0  # how often a new supervisor took it up, because the one before had died
 
     @property
     def ended(self) -> bool:

@@ -9,7 +9,8 @@ from schemas.job import JobSpec, JobState, Limits, Step
 class Sandbox(Protocol):
     """Turns one step into a command that confines it."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def command(
         self,
@@ -20,8 +21,16 @@ class Sandbox(Protocol):
         devices: tuple[str, ...],
         network: bool,
         limits: Limits,
+        label: str = "",
     ) -> list[str]:
-        """The argv that runs the step: its mounts, its variables, the device files it may open, nothing else."""
+        """The argv that runs the step: its mounts, its variables, the device files it may open, nothing else.
+
+        `label` names what the command may leave behind, for `clean`.
+        """
+        ...
+
+    def clean(self, label: str) -> None:
+        """Ends and removes what could outlive the command's processes. Safe to do at any time."""
         ...
 
 

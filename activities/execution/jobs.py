@@ -1,0 +1,144 @@
+"""The jobs of one run on this host. Any number of workers may hold one of these for the same folder at a time."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from activities.errors import NeedsPerson
+from activities.execution import output, processes, surroundings
+from activities.execution.folder import JobFolder, Order
+from schemas.job import JobSpec, JobState
+
+PROJECT = Path(__file__).parents[2]
+PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST", "CUDA_VISIBLE_DEVICES")
+SHORTEST, LONGEST, GROWTH = 0.02, 0.25, 1.3  # seconds between looks at a state, growing
+ALIVE_LOOK = 1.0
+MOST_FAILURES = 3
+BEYOND_GRACE = 30.0  # for a supervisor to end after the grace it gives; then it is killed
+
+
+class LocalJobs:
+    """Jobs in folders below `folder`, each under a supervisor that outlives this process."""
+
+    def __init__(self, folder: Path, home: Path, devices: tuple[str, ...], sandbox: str = "auto") -> None:
+        self._folder = folder
+        self._home = home
+        self._devices = devices
+        self._sandbox = sandbox
+        self._failures: dict[str, list[subprocess.Popen[bytes]]] = {}
+
+    async def start(self, spec: JobSpec, *, id: str) -> JobState:
+        return await asyncio.to_thread(self._start, spec, id)
+
+    async def wait(self, id: str, *, until: datetime) -> JobState:
+        """A job whose supervisor died meanwhile is taken up again."""
+        pause, look = SHORTEST, 0.0
+        while True:
+            state = self.state(id)
+            if state.ended or datetime.now(UTC) >= until:
+                return state
+            if time.monotonic() >= look:
+                await asyncio.to_thread(self._ensure, id)
+                look = time.monotonic() + ALIVE_LOOK
+            await asyncio.sleep(min(pause, max((until - datetime.now(UTC)).total_seconds(), 0)))
+            pause = min(pause * GROWTH, LONGEST)
+
+    async def stop(self, id: str) -> JobState:
+        """A job that never started counts as stopped, and may still be started."""
+        folder = JobFolder.of(self._folder, id)
+        if not folder.exists:
+            now = datetime.now(UTC)
+            return JobState(id=id, purpose="run", phase="stopped", queued_at=now, ended_at=now)
+        if self.state(id).ended:
+            return self.state(id)
+        folder.stop.touch()
+        patience = folder.order().spec.limits.grace_seconds + BEYOND_GRACE
+        try:
+            async with asyncio.timeout(patience):
+                return await self.wait(id, until=datetime.max.replace(tzinfo=UTC))
+        except TimeoutError:
+            _kill_supervisor(folder)
+            return await self.wait(id, until=datetime.max.replace(tzinfo=UTC))
+
+    def log(self, id: str, *, characters: int = 6_000) -> str:
+        return output.read(JobFolder.of(self._folder, id).log, characters)
+
+    def state(self, id: str) -> JobState:
+        """Raises FileNotFoundError if no such job was started."""
+        return JobFolder.of(self._folder, id).state()
+
+    def running(self) -> tuple[str, ...]:
+        """The jobs that were started and did not end."""
+        if not self._folder.is_dir():
+            return ()
+        folders = sorted(path for path in self._folder.iterdir() if (path / "spec.json").is_file())
+        return tuple(path.name for path in folders if not JobFolder(path).state().ended)
+
+    async def stop_all(self) -> None:
+        """For the end of a run: no process is left of any of its jobs."""
+        await asyncio.gather(*(self.stop(id) for id in self.running()))
+
+    def _start(self, spec: JobSpec, id: str) -> JobState:
+        folder = JobFolder.of(self._folder, id)
+        if not folder.exists:
+            for step in spec.steps:
+                if problem := surroundings.obstacle(spec.environment, step):
+                    raise NeedsPerson(problem)
+            folder.place(
+                Order(
+                    id=id,
+                    spec=spec,
+                    home=str(self._home),
+                    devices=self._devices,
+                    sandbox=self._sandbox,
+                    ordered_at=datetime.now(UTC),
+                )
+            )
+        self._ensure(id)
+        return folder.state()
+
+    def _ensure(self, id: str) -> None:
+        """Starts a supervisor if the job needs one and has none. Where two are started, the lock lets one live."""
+        folder = JobFolder.of(self._folder, id)
+        if folder.state().ended or folder.supervised:
+            return
+        started = self._failures.setdefault(id, [])
+        if started and started[-1].poll() is None:
+            return  # it is on its way to the lock
+        failed = [process for process in started if process.returncode > 0]
+        if len(failed) >= MOST_FAILURES:
+            raise RuntimeError(f"no supervisor of job {id} could be started: {_last_words(folder)}")
+        started.append(_spawn(folder))
+
+
+def _spawn(folder: JobFolder) -> subprocess.Popen[bytes]:
+    with folder.supervisor_log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "activities.execution.supervisor", str(folder.path.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=PROJECT,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            start_new_session=True,
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # so that it is no zombie while this worker lives
+    return process
+
+
+def _last_words(folder: JobFolder) -> str:
+    return folder.supervisor_log.read_text(errors="replace").strip()[-2_000:] or "it said nothing"
+
+
+def _kill_supervisor(folder: JobFolder) -> None:
+    """The end of a supervisor is the end of its job's processes."""
+    wanted = str(folder.path.resolve())
+    for process in processes.supervisors():
+        if wanted in process.cmdline():
+            os.kill(process.pid, signal.SIGKILL)

@@ -1,0 +1,74 @@
+"""A job's output: its head and its end are kept, whatever it prints in between."""
+
+import re
+from pathlib import Path
+
+LEFT_OUT = b"\n[... output left out here ...]\n"
+REDRAWN = re.compile(r"[^\n\r]*\r+(?!\n)")
+
+
+class Output:
+    """Half of the limit for the head, which is `file`; the other half for the end, in two pieces until `finish`."""
+
+    def __init__(self, file: Path, limit: int) -> None:
+        self._file = file
+        self._older, self._newer = _tail(file)
+        self._head_limit, self._piece_limit = limit // 2, limit // 4
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._head = file.open("ab", buffering=0)
+        self._end = self._newer.open("ab", buffering=0) if self._newer.exists() else None
+
+    def write(self, data: bytes) -> None:
+        if self._end is None:
+            room = self._head_limit - self._head.tell()
+            self._head.write(data[: max(room, 0)])
+            data = data[max(room, 0) :]
+        if data:
+            self._write_end(data)
+
+    def line(self, text: str) -> None:
+        """A line by the supervisor."""
+        self.write(f"[{text}]\n".encode())
+
+    def finish(self) -> None:
+        """Joins head and end in the one file."""
+        self._head.close()
+        if self._end is not None:
+            self._end.close()
+            whole = self._file.with_name(f".{self._file.name}.whole")
+            whole.write_bytes(_joined(self._file))
+            whole.replace(self._file)
+        for piece in (self._older, self._newer):
+            piece.unlink(missing_ok=True)
+
+    def _write_end(self, data: bytes) -> None:
+        data = data[-self._piece_limit :]
+        if self._end is None:
+            self._end = self._newer.open("ab", buffering=0)
+        if self._end.tell() + len(data) > self._piece_limit:
+            self._end.close()
+            self._newer.replace(self._older)
+            self._end = self._newer.open("ab", buffering=0)
+        self._end.write(data)
+
+
+def read(file: Path, characters: int | None = None) -> str:
+    """The output so far; a quarter of `characters` from its head, the rest from its end. Redrawn lines show once."""
+    text = REDRAWN.sub("", _joined(file).decode(errors="replace"))
+    if characters is None or len(text) <= characters:
+        return text
+    marker = LEFT_OUT.decode()
+    room = max(characters - len(marker), 0)
+    head = room // 4
+    return text[:head] + marker + text[len(text) - (room - head) :] if room else text[len(text) - characters :]
+
+
+def _tail(file: Path) -> tuple[Path, Path]:
+    return file.with_name(f".{file.name}.older"), file.with_name(f".{file.name}.newer")
+
+
+def _joined(file: Path) -> bytes:
+    head, older, newer = (path.read_bytes() if path.exists() else b"" for path in (file, *_tail(file)))
+    if not older:
+        return head + newer  # nothing was left out yet
+    return head + LEFT_OUT + older + newer

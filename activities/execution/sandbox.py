@@ -1,0 +1,122 @@
+"""Which sandbox works on this host, and why another does not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from tempfile import gettempdir
+
+import structlog
+
+from activities.errors import BadInput
+from activities.execution.base import Sandbox
+from activities.execution.bubblewrap import Bubblewrap, programs
+from activities.execution.container import Container
+from activities.execution.unconfined import Unconfined
+from schemas.job import Limits, Step
+
+log = structlog.get_logger()
+NAMES = ("auto", "bubblewrap", "container", "none")
+TRIAL = Step(name="probe", argv=("/bin/sh", "-c", "test -e /proc/self"), mounts=(), workdir="/", seconds=20)
+SETTINGS = (
+    (
+        "kernel.apparmor_restrict_unprivileged_userns",
+        "0",
+        "AppArmor allows user namespaces only to programs with a profile",
+    ),
+    ("kernel.unprivileged_userns_clone", "1", "user namespaces are for root only"),
+    ("user.max_user_namespaces", "15000", "no user namespace may be made"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a trial of one sandbox showed. `detail` says what works, or what is wrong and what to do."""
+
+    name: str
+    program: str
+    works: bool
+    detail: str
+
+
+def choose(name: str = "auto", *, scratch: Path | None = None) -> Sandbox:
+    """The named sandbox, or with `auto` the first that works. Raises BadInput if the named one does not work.
+
+    `scratch` is for code that runs without a sandbox: a folder for its paths and temporary files.
+    """
+    if name not in NAMES:
+        raise BadInput(f"there is no sandbox {name!r}; there are {', '.join(NAMES)}")
+    without = Unconfined(scratch or Path(gettempdir()) / "aibuildai")
+    if name == "none":
+        return without
+    failed = []
+    for sandbox in _candidates(name):
+        finding = _try(sandbox)
+        if finding.works:
+            return sandbox
+        failed.append(f"{finding.program}: {finding.detail}")
+    why = "; ".join(failed) or "none is installed"
+    if name != "auto":
+        raise BadInput(f"the sandbox {name!r} does not work here: {why}")
+    log.warning("no sandbox works here: generated code runs with all that its user can read and write", why=why)
+    return without
+
+
+def probe() -> tuple[Finding, ...]:
+    """A trial of every sandbox that is installed."""
+    return tuple(_try(sandbox) for sandbox in _candidates("auto"))
+
+
+def _candidates(name: str) -> Iterator[Bubblewrap | Container]:
+    if name in ("auto", "bubblewrap"):
+        for program in programs():
+            yield Bubblewrap(program)
+            yield Bubblewrap(program, isolated=False)
+    if name in ("auto", "container"):
+        yield from (Container(found) for command in ("docker", "podman") if (found := which(command)))
+
+
+def _try(sandbox: Bubblewrap | Container) -> Finding:
+    """Runs a shell in it."""
+    problem = _image(sandbox) if isinstance(sandbox, Container) else None
+    if problem is None:
+        problem = _failure(sandbox)
+    if problem is None:
+        return Finding(sandbox.name, sandbox.program, True, "works")
+    advice = _advice() if isinstance(sandbox, Bubblewrap) else "start its service, or let this user reach it"
+    return Finding(sandbox.name, sandbox.program, False, f"{problem}; {advice}")
+
+
+def _failure(sandbox: Sandbox) -> str | None:
+    """What went wrong, or None."""
+    command = sandbox.command(
+        TRIAL, environment=sys.prefix, variables={}, devices=(), network=False, limits=Limits(), label="probe"
+    )
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL.seconds, env={}, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if ran.returncode == 0 else ran.stderr.strip()[-400:] or f"exit code {ran.returncode}"
+
+
+def _image(sandbox: Container) -> str | None:
+    try:
+        return sandbox.make_image()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+
+
+def _advice() -> str:
+    """The setting that forbids user namespaces, if one can be seen to."""
+    for name, wanted, why in SETTINGS:
+        file = Path("/proc/sys", *name.split("."))
+        value = file.read_text().strip() if file.is_file() else None
+        forbids = value == "0" if wanted != "0" else value not in (None, "0")
+        if forbids:
+            return f"{why}: `sysctl -w {name}={wanted}` (as root) allows them"
+    return (
+        "inside a container it must be allowed to make namespaces and to mount /proc "
+        "(Docker: --security-opt seccomp=unconfined --security-opt systempaths=unconfined)"
+    )

@@ -1,0 +1,189 @@
+"""One step of a job: its processes are started, watched, told to stop where they must, and ended to the last."""
+
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from activities.execution import processes
+from activities.execution.mounts import used_mb
+from activities.execution.output import Output
+from activities.execution.processes import Usage
+from activities.execution.wording import Ending, Reason
+from schemas.job import Limits, Step
+
+LOOK = 0.2  # seconds between looks at memory, time and stop requests
+LOOK_AT_DISK = 5.0
+DRAIN = 2.0  # seconds for the last output, once all processes are gone
+CHUNK = 1 << 16
+LIKELY_VICTIM = "800"  # the kernel takes generated code before anything else when memory is short
+AT_ONCE: tuple[Reason, ...] = ("memory", "processes", "disk")
+END_OF_OUTPUT = 4_000
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a step is held to, besides its own seconds."""
+
+    limits: Limits
+    deadline: datetime | None
+    cores: frozenset[int]
+
+
+@dataclass
+class Watch:
+    """A running step. `told` says whether someone wants it to stop; `beat` is called at each look."""
+
+    step: Step
+    bounds: Bounds
+    output: Output
+    told: Callable[[], Reason | None]
+    beat: Callable[[float, float], None]
+    memory_mb: float = 0.0
+    count: int = 0  # of processes
+    disk_mb: float = 0.0
+    reason: Reason | None = None
+    began: float = field(default_factory=time.monotonic)
+    _kill_at: float = float("inf")
+    _next_look: float = 0.0
+    _next_disk: float = 0.0
+    _end: bytes = b""
+
+    def run(self, command: list[str]) -> Ending:
+        """Runs the command to its end. No process of it is left afterwards."""
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=_environment(),
+            preexec_fn=lambda: _prepare(self.bounds),
+        )
+        assert process.stdout is not None, "it is a pipe"
+        try:
+            self._follow(process, process.stdout)
+        finally:
+            gone = processes.kill_below(os.getpid())
+            code = process.wait(timeout=processes.PATIENCE)
+            self._drain(process.stdout)
+        if not gone:
+            self.output.line("some processes could not be killed")
+        return self._ending(code)
+
+    def _follow(self, process: subprocess.Popen[bytes], pipe: IO[bytes]) -> None:
+        """Until the process ends, or must be killed."""
+        with selectors.DefaultSelector() as selector:
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ)
+            ended = os.pidfd_open(process.pid)
+            try:
+                selector.register(ended, selectors.EVENT_READ)
+                while process.poll() is None and time.monotonic() < self._kill_at:
+                    for key, _ in selector.select(timeout=LOOK):
+                        if key.fileobj is pipe and not self._pump(pipe):
+                            selector.unregister(pipe)
+                    self._look(process.pid)
+            finally:
+                os.close(ended)
+
+    def _pump(self, pipe: IO[bytes]) -> bool:
+        """Takes what is there. False at the end of the output."""
+        with suppress(BlockingIOError):
+            data = os.read(pipe.fileno(), CHUNK)
+            self.output.write(data)
+            self._end = (self._end + data)[-END_OF_OUTPUT:]
+            return bool(data)
+        return True
+
+    def _drain(self, pipe: IO[bytes]) -> None:
+        until = time.monotonic() + DRAIN
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while time.monotonic() < until and selector.select(timeout=0.1) and self._pump(pipe):
+                pass
+        pipe.close()
+
+    def _look(self, pid: int) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK
+        used = processes.usage(os.getpid(), self.bounds.limits.memory_mb)
+        self.memory_mb = max(self.memory_mb, used.memory_mb)
+        self.count = max(self.count, used.processes)
+        self._look_at_disk(now)
+        self.beat(now - self.began, self.memory_mb)
+        if self.reason is None or self.reason not in AT_ONCE:
+            self._judge(used, pid, now)
+
+    def _look_at_disk(self, now: float) -> None:
+        if now < self._next_disk:
+            return
+        self.disk_mb = used_mb(self.step)
+        took = time.monotonic() - now
+        self._next_disk = now + max(LOOK_AT_DISK, 50 * took)  # a folder of many files is looked at less often
+
+    def _judge(self, used: Usage, pid: int, now: float) -> None:
+        reason = self._why_stop(used, now)
+        if reason is None or reason == self.reason:
+            return
+        if reason in AT_ONCE:
+            self.reason, self._kill_at = reason, now
+        elif self.reason is None:
+            self.reason, self._kill_at = reason, now + self.bounds.limits.grace_seconds
+            processes.ask_to_stop(pid)
+
+    def _why_stop(self, used: Usage, now: float) -> Reason | None:
+        limits = self.bounds.limits
+        if used.memory_mb > limits.memory_mb:
+            return "memory"
+        if used.processes > limits.processes:
+            return "processes"
+        if self.disk_mb > limits.disk_mb:
+            return "disk"
+        if told := self.told():
+            return told
+        if self.bounds.deadline is not None and datetime.now(UTC) >= self.bounds.deadline:
+            return "deadline"
+        return "time" if now - self.began > self.step.seconds else None
+
+    def _ending(self, code: int) -> Ending:
+        by_signal = -code if code < 0 else code - 128 if 128 < code < 128 + signal.NSIG else None
+        return Ending(
+            exit_code=code if by_signal is None else None,
+            signal=by_signal,
+            reason=self.reason,
+            peak_memory_mb=self.memory_mb,
+            peak_processes=self.count,
+            disk_mb=self.disk_mb,
+            seconds=time.monotonic() - self.began,
+            end_of_output="" if self.step.sealed else self._end.decode(errors="replace"),
+        )
+
+
+def _environment() -> dict[str, str]:
+    """For the sandbox's own program, which gives the code another: what Docker's client needs, and no more."""
+    names = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _prepare(bounds: Bounds) -> None:
+    """In the child, before the sandbox is made."""
+    processes.end_with_parent()
+    os.setpriority(os.PRIO_PROCESS, 0, 5)  # workers and the scorer answer while all cores train
+    if bounds.cores:
+        os.sched_setaffinity(0, bounds.cores)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    size = bounds.limits.disk_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(LIKELY_VICTIM)
