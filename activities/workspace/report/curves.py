@@ -12,6 +12,7 @@ from activities.workspace.report.svg import (
     Scale,
     colour,
     cut,
+    el,
     line,
     padded,
     path,
@@ -107,7 +108,10 @@ def levels(panel: Panel) -> tuple[float, float]:
 def _drawn(series: Sequence[Series], x: Scale, y: Scale, class_: str) -> Iterator[Markup]:
     for run in (run for one in series for run in one.runs if len(run) > 1):
         stride = max(1, -(-len(run) // MOST_POINTS))
-        yield path([(x(step), y.clamp(value)) for step, value in (*run[::stride], run[-1])], class_)
+        points = [(x(step), y.clamp(value)) for step, value in (*run[::stride], run[-1])]
+        yield path(points, class_)
+        if len(run) < LONG:  # results rather than a curve
+            yield from (el("circle", cx=px, cy=py, r=2.6, class_=f"mark full {class_.split()[2]}") for px, py in points)
 
 
 def caption(panels: Sequence[Panel]) -> str:
