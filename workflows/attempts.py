@@ -99,8 +99,9 @@ class Attempts:
             if not again:
                 raise GivenUp(failure.why, cancelled=failure.cause == "cancelled")
             if failure.cause == "platform":
-                pause = 1.0 if failure.infrastructure else min(2.0**own, 60.0)
-                await workflow.sleep(pause, summary=f"before {invocation}.a{number + 1}")
+                await workflow.sleep(_pause(failure, own, until), summary=f"before {invocation}.a{number + 1}")
+                if until is not None and workflow.now() >= until:
+                    raise GivenUp(failure.why)
 
     def _again(self, failure: Failure, own: int, infrastructure: int, until: datetime | None) -> bool:
         if failure.cause in ("cancelled", "manager"):
@@ -151,3 +152,9 @@ class Attempts:
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
         return report
+
+
+def _pause(failure: Failure, own: int, until: datetime | None) -> float:
+    """Seconds before the next attempt; never past the deadline."""
+    pause = 1.0 if failure.infrastructure else min(2.0**own, 60.0)
+    return pause if until is None else max(min(pause, (until - workflow.now()).total_seconds()), 0.0)

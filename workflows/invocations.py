@@ -181,7 +181,7 @@ class Invocations:
             await self._failed(request, error.why)
             return None
         except asyncio.CancelledError:
-            await self._failed(request, "cancelled before it began")
+            await self._failed(request, "cancelled between its attempts")
             return None
         if isinstance(report, TuneReport):
             await self._verify(report)
