@@ -42,14 +42,39 @@ RECIPES = (
         ("design.py",),
         settings.linear,
     ),
-    Recipe("extra_trees", "randomised trees", "Extremely randomised trees.", ("matrix.py",), settings.extra_trees),
-    Recipe("network", "neural network", "Neural network (PyTorch).", (), settings.network),
-    Recipe("kernel", "kernel", "Gaussian process.", (), settings.kernel),
+    Recipe(
+        "extra_trees",
+        "randomised trees",
+        "Extremely randomised trees, averaged; all numbers are learnt by the same trees.",
+        ("matrix.py",),
+        settings.extra_trees,
+    ),
+    Recipe(
+        "network",
+        "neural network",
+        "A PyTorch network: embeddings of categories, bins of numbers, weighted bags of words and characters.",
+        (),
+        settings.network,
+    ),
+    Recipe(
+        "kernel",
+        "kernel",
+        "Gaussian process with a length for each number and a kernel of shared parts, fitted by likelihood.",
+        (),
+        settings.kernel,
+    ),
+)
+BLEND = Recipe(
+    "blend",
+    "blend",
+    "Joins trained candidates: an inference.py that runs each member's, and takes a mean, ranks or votes.",
+    (),
+    settings.blend,
 )
 
 
 def entries(profile: DataProfile, task: Task) -> tuple[KnowledgeEntry, ...]:
-    """Every recipe without its files, those that fit first and the most promising of them at the top."""
+    """Every recipe that trains, without files: those that fit first, the most promising of them at the top."""
     settled = [(recipe, recipe.settle(profile, task)) for recipe in RECIPES]
     settled.sort(key=lambda pair: (not pair[1].fits, -pair[1].promise))
     return tuple(
@@ -60,6 +85,8 @@ def entries(profile: DataProfile, task: Task) -> tuple[KnowledgeEntry, ...]:
 
 def entry(name: str, profile: DataProfile, task: Task) -> KnowledgeEntry:
     """One recipe or strategy with its files; KeyError if there is none of that name."""
+    if name == BLEND.name:
+        return _entry(BLEND, BLEND.settle(profile, task)).model_copy(update={"files": _own_files(BLEND)})
     for found in entries(profile, task):
         if found.name == name:
             recipe = next(recipe for recipe in RECIPES if recipe.name == name)
@@ -71,9 +98,10 @@ def entry(name: str, profile: DataProfile, task: Task) -> KnowledgeEntry:
 
 
 def search(query: str, profile: DataProfile, task: Task) -> tuple[KnowledgeEntry, ...]:
-    """Recipes that fit, then the strategies that hold the query's words; every entry for an empty query."""
+    """Recipes and then the three best strategies that hold the query's words; every entry for an empty query."""
     words = set(re.findall(r"[a-z0-9]{3,}", query.lower()))
-    recipes = [item for item in entries(profile, task) if not words or _hits(item, words)]
+    every = (*entries(profile, task), _entry(BLEND, BLEND.settle(profile, task)))
+    recipes = [item for item in every if not words or _hits(item, words)]
     advice = sorted(_strategies(), key=lambda item: -_hits(item, words))
     advice = [item for item in advice if not words or _hits(item, words)]
     return tuple(recipes + advice[: 3 if words else None])
@@ -95,8 +123,12 @@ def _entry(recipe: Recipe, settled: settings.Settled) -> KnowledgeEntry:
 
 def _files(recipe: Recipe) -> dict[str, str]:
     files = {name: (FOLDER / "recipes" / "common" / name).read_text("utf-8") for name in SHARED + recipe.extra}
+    return files | _own_files(recipe)
+
+
+def _own_files(recipe: Recipe) -> dict[str, str]:
     own = sorted((FOLDER / "recipes" / recipe.name).glob("*.py"))
-    return files | {path.name: path.read_text("utf-8") for path in own}
+    return {path.name: path.read_text("utf-8") for path in own}
 
 
 def _strategies() -> list[KnowledgeEntry]:

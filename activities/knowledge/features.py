@@ -75,6 +75,14 @@ def has(profile: DataProfile, task: Task, kind: str) -> bool:
     return bool(column_lists(profile, task)[f"features_{kind}"])
 
 
+def prose(profile: DataProfile, task: Task) -> bool:
+    """True if free text is what rows consist of, not a name beside other columns."""
+    lists = column_lists(profile, task)
+    others = sum(len(lists[f"features_{kind}"]) for kind in ("number", "category", "date", "sequence"))
+    lengths = [column.mean_length or 0 for column in profile.columns if column.name in lists["features_text"]]
+    return bool(lists["features_text"]) and (others <= 2 or max(lengths) > 60)
+
+
 def classes(profile: DataProfile, task: Task) -> int:
     """How many classes there are; 0 for numbers."""
     if task.metric.predicts == "value":

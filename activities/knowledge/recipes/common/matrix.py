@@ -7,9 +7,19 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from columns import Rows
 
 
+def views_of(config: dict) -> list[list[str] | None]:
+    """Which calendar parts each model of a member sees; [None] for all of them.
+
+    Models that place a row in time finely and coarsely err in different ways where test rows lie in periods never seen.
+    """
+    return list(config.get("date_views") or [None])
+
+
 class TreeMatrix:
-    def __init__(self, config: dict, seed: int) -> None:
-        self.config, self.seed = config, seed
+    """`parts` are the calendar parts that are kept, None for all."""
+
+    def __init__(self, config: dict, seed: int, parts: list[str] | None = None) -> None:
+        self.config, self.seed, self.parts = config, seed, parts
         self.categorical: list[int] = []
         self.words: dict[str, TfidfVectorizer] = {}
         self.reductions: dict[str, TruncatedSVD] = {}
@@ -21,17 +31,24 @@ class TreeMatrix:
                 found = words.fit_transform(texts)
             except ValueError:  # no word occurs twice
                 continue
-            size = min(int(self.config.get("text_dimensions", 50)), found.shape[1] - 1, found.shape[0] - 1)
+            size = min(int(self.config["text_dimensions"]), found.shape[1] - 1, found.shape[0] - 1)
             if size >= 2:
                 self.words[name] = words
                 self.reductions[name] = TruncatedSVD(size, random_state=self.seed).fit(found)
-        first = rows.numbers.shape[1]
+        self.kept = [name for name in rows.numbers.columns if self._wanted(name)]
         small = [size <= int(self.config.get("max_categories", 200)) for size in rows.sizes.values()]
-        self.categorical = [first + place for place, few in enumerate(small) if few]
+        self.categorical = [len(self.kept) + place for place, few in enumerate(small) if few]
         return self.transform(rows)
 
+    def _wanted(self, name: str) -> bool:
+        """Every number but the calendar parts that are left out."""
+        if self.parts is None:
+            return True
+        dates = [date for date in self.config["features_date"] if name.startswith(f"{date}_")]
+        return not dates or any(name.removeprefix(f"{date}_") in self.parts for date in dates)
+
     def transform(self, rows: Rows) -> np.ndarray:
-        blocks = [rows.numbers.to_numpy(float), rows.categories.to_numpy(float), rows.counts.toarray()]
+        blocks = [rows.numbers[self.kept].to_numpy(float), rows.categories.to_numpy(float), rows.counts.toarray()]
         for name, words in self.words.items():
             blocks.append(self.reductions[name].transform(words.transform(rows.texts[name])))
         return np.hstack(blocks)

@@ -7,20 +7,23 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from columns import Rows
-from matrix import TreeMatrix
+from matrix import TreeMatrix, views_of
 from progress import Progress
 from targets import Head
 
 CHUNK = 20  # trees grown between two looks at the clock
+NUMBERS = "numbers"  # the forest of all heads that are numbers
 Outputs = dict[str, np.ndarray]
+Forest = ExtraTreesClassifier | ExtraTreesRegressor
 
 
 class Learner:
     def __init__(self, config: dict, heads: tuple[Head, ...], seed: int, metric: str) -> None:
         self.config, self.heads, self.seed, self.metric = config, heads, seed, metric
-        self.matrix = TreeMatrix(config, seed)
-        self.forests: dict[str, ExtraTreesClassifier | ExtraTreesRegressor] = {}
-        self.values = [head.name for head in heads if not head.classes]
+        self.views = [TreeMatrix(config, seed, parts) for parts in views_of(config)]
+        self.numbers = [head.name for head in heads if not head.classes]
+        self.goals = [head.name for head in heads if head.classes] + ([NUMBERS] if self.numbers else [])
+        self.forests: dict[tuple[str, int], Forest] = {}
 
     def fit(
         self,
@@ -29,63 +32,80 @@ class Learner:
         valid: Rows | None,
         valid_truth: Outputs | None,
         progress: Progress,
-        rounds: dict[str, int] | None = None,
+        rounds: None = None,
     ) -> None:
-        """`rounds` is not needed: more trees never overfit."""
-        table = self._filled(self.matrix.fit(rows))
-        held = self._filled(self.matrix.transform(valid)) if valid is not None else None
-        for name in [head.name for head in self.heads if head.classes] + (["values"] if self.values else []):
-            goal = np.column_stack([truth[value] for value in self.values]) if name == "values" else truth[name]
-            check = None
-            if held is not None:
-                check = (
-                    np.column_stack([valid_truth[value] for value in self.values])
-                    if name == "values"
-                    else valid_truth[name]
-                )
-            self.forests[name] = self._grow(name, table, goal, held, check, progress)
+        """More trees never overfit, so that nothing is stopped early; `rounds` are not needed."""
+        del rounds
+        for place, matrix in enumerate(self.views):
+            table = _filled(matrix.fit(rows))
+            held = _filled(matrix.transform(valid)) if valid is not None else None
+            for goal in self.goals:
+                forest = self._forest(goal)
+                self.forests[goal, place] = forest
+                for count in self._counts():
+                    _grow(forest, count, table, self._truth(goal, truth))
+                    if held is not None:
+                        loss = _loss(forest, held, self._truth(goal, valid_truth))
+                        progress.log_often(count, **{f"valid_{goal}_loss": loss})
+                    if progress.should_stop():
+                        break
 
-    def _grow(self, name, table, goal, held, check, progress):
-        kind = ExtraTreesRegressor if name == "values" else ExtraTreesClassifier
-        forest = kind(
-            n_estimators=0, warm_start=True, random_state=self.seed, n_jobs=int(os.environ.get("OMP_NUM_THREADS", "1")),
-            min_samples_leaf=int(self.config["min_rows"]), max_features=float(self.config["max_features"]),
-        )  # fmt: skip
-        most = CHUNK if self.config["quick"] else int(self.config["trees"])
-        for count in range(min(CHUNK, most), most + CHUNK, CHUNK):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a single column of targets is meant
-                forest.set_params(n_estimators=min(count, most)).fit(table, goal)
-            if held is not None and count % (5 * CHUNK) == 0:
-                progress.log(count, **{f"valid_{name}_loss": _loss(forest, held, check)})
-            if progress.should_stop():
-                break
-        return forest
+    def _counts(self) -> list[int]:
+        most = CHUNK if self.config["quick"] else max(int(self.config["trees"]) // len(self.views), CHUNK)
+        return list(range(CHUNK, most + 1, CHUNK))
 
-    def _filled(self, table: np.ndarray) -> np.ndarray:
-        """Missing lies below everything, so that one cut tells it apart."""
-        return np.nan_to_num(table, nan=-1e6).astype(np.float32)
+    def _forest(self, goal: str) -> Forest:
+        kind = ExtraTreesRegressor if goal == NUMBERS else ExtraTreesClassifier
+        return kind(
+            warm_start=True,
+            random_state=self.seed,
+            n_jobs=int(os.environ.get("OMP_NUM_THREADS", "1")),
+            min_samples_leaf=int(self.config["min_rows"]),
+            max_features=float(self.config["max_features"]),
+        )
+
+    def _truth(self, goal: str, truth: Outputs) -> np.ndarray:
+        return np.column_stack([truth[name] for name in self.numbers]) if goal == NUMBERS else truth[goal]
 
     def predict(self, rows: Rows) -> Outputs:
-        table = self._filled(self.matrix.transform(rows))
+        """The mean over the views."""
+        tables = [_filled(matrix.transform(rows)) for matrix in self.views]
         found = {}
-        for name, forest in self.forests.items():
-            if name == "values":
-                values = forest.predict(table).reshape(len(rows), -1)
-                found |= {value: values[:, place] for place, value in enumerate(self.values)}
+        for goal in self.goals:
+            every = [self._of(goal, self.forests[goal, place], table) for place, table in enumerate(tables)]
+            mean = np.mean(every, axis=0)
+            if goal == NUMBERS:
+                found |= {name: mean[:, place] for place, name in enumerate(self.numbers)}
             else:
-                head = next(head for head in self.heads if head.name == name)
-                full = np.full((len(rows), len(head.classes)), 1e-4)  # a leaf knows few rows: nothing is impossible
-                full[:, forest.classes_] += forest.predict_proba(table)
-                found[name] = full / full.sum(axis=1, keepdims=True)
+                found[goal] = mean
         return found
+
+    def _of(self, goal: str, forest: Forest, table: np.ndarray) -> np.ndarray:
+        if goal == NUMBERS:
+            return forest.predict(table).reshape(len(table), -1)
+        head = next(head for head in self.heads if head.name == goal)
+        full = np.full((len(table), len(head.classes)), 1e-4)  # a leaf knows few rows: nothing is impossible
+        full[:, forest.classes_] += forest.predict_proba(table)
+        return full / full.sum(axis=1, keepdims=True)
 
     @staticmethod
     def rounds_for_all(members: "list[Learner]", growth: float) -> None:
+        """Nothing is carried over from the folds."""
         del members, growth
 
 
-def _loss(forest: ExtraTreesClassifier | ExtraTreesRegressor, table: np.ndarray, truth: np.ndarray) -> float:
+def _grow(forest: Forest, count: int, table: np.ndarray, truth: np.ndarray) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a single column of targets is meant
+        forest.set_params(n_estimators=count).fit(table, truth)
+
+
+def _filled(table: np.ndarray) -> np.ndarray:
+    """Missing lies below everything, so that one cut tells it apart."""
+    return np.nan_to_num(table, nan=-1e6).astype(np.float32)
+
+
+def _loss(forest: Forest, table: np.ndarray, truth: np.ndarray) -> float:
     if isinstance(forest, ExtraTreesRegressor):
         return float(np.mean((forest.predict(table).reshape(truth.shape) - truth) ** 2))
     return float(np.mean(forest.predict(table) != truth))
