@@ -13,7 +13,7 @@ from activities.workspace.extras import safe_extras
 from activities.workspace.files import Files, find_files
 from activities.workspace.goals import settle_goal
 from activities.workspace.split import Division, divide, divide_files, settle_split
-from activities.workspace.tables import Table
+from activities.workspace.tables import Column, Table
 from activities.workspace.taskfile import TASK_FILE, Given, read_given
 from activities.workspace.values import label_codes, written
 from schemas.task import Split, Task
@@ -51,7 +51,7 @@ def settle(folder: Path, *, seed: int = 0) -> Settled:
     labels = _labels(train, columns, goal.classes)
     rows = len(train.rows)
     split = settle_split(given, columns, classes=bool(goal.classes), rows=rows, seed=seed)
-    strata = labels[list(columns.targets)].astype(str).agg(" ".join, axis=1) if split.kind == "stratified" else None
+    strata = _strata(labels, columns.targets) if split.kind == "stratified" else None
     division = divide_files((sizes[0], sizes[1], sizes[2])) if split.kind == "files" else divide(split, columns, strata)
     extras, left_out = safe_extras(given, columns.files.extras, columns.targets)
     task = Task(
@@ -124,6 +124,13 @@ def _together(columns: Columns) -> Columns:
             f"column {columns.id!r}: id {twice.iloc[0]!r} is in two of {', '.join(one.name for one in parts)}"
         )
     return replace(columns, files=replace(columns.files, train=Table(first.name, rows, first.format)))
+
+
+def _strata(labels: pd.DataFrame, targets: tuple[str, ...]) -> Column:
+    """A number for each combination of classes; of the first target alone where combinations are too many."""
+    together = labels.groupby(list(targets), sort=True).ngroup()
+    lonely = (together.map(together.value_counts()) < 5).mean()
+    return together if lonely <= 0.1 else labels.groupby(targets[0], sort=True).ngroup()
 
 
 def _labels(train: Table, columns: Columns, classes: dict[str, tuple[str, ...]]) -> pd.DataFrame:

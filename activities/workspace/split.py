@@ -51,8 +51,8 @@ def settle_split(given: Given, columns: Columns, *, classes: bool, rows: int, se
     )
 
 
-def divide(split: Split, columns: Columns, labels: Column | None) -> Division:
-    """Which labelled row goes where; the same seed gives the same answer. `labels` for a stratified split."""
+def divide(split: Split, columns: Columns, strata: Column | None) -> Division:
+    """Which labelled row goes where; the same seed gives the same answer. `strata` for a stratified split."""
     rows = len(columns.files.train.rows)
     random = np.random.default_rng([split.seed, 7])
     match split.kind:
@@ -69,8 +69,8 @@ def divide(split: Split, columns: Columns, labels: Column | None) -> Division:
             units = pd.factorize(columns.files.train.rows[split.column])[0]
             order = _by_unit(units, None, split, random, split.column)
         case "stratified":
-            assert labels is not None
-            order = _by_unit(np.arange(rows), pd.factorize(labels)[0], split, random)
+            assert strata is not None
+            order = _by_unit(np.arange(rows), strata.to_numpy(), split, random)
         case "random" | "files":
             order = _by_unit(np.arange(rows), None, split, random)
     return order

@@ -19,6 +19,7 @@ _METRICS: tuple[tuple[str, str], ...] = (
     (r"coefficient[\s-]+of[\s-]+determination|\br\^?2\b|\br²|\br[\s-]squared", "r2"),
     (r"\baccuracy\b|classification[\s-]+rate|share[\s-]+of[\s-]+correct|categorization[\s-]+accuracy", "accuracy"),
 )
+_OF_LOGARITHMS = re.compile(r"between\s+the\s+(?:natural\s+)?log(?:arithm)?s?\s+of\b")
 _ABOUT_METRIC = re.compile(
     r"metric|evaluat|scor(?:e|ed|ing)\b|judged|measured by|graded|higher is better|lower is better"
 )
@@ -64,4 +65,6 @@ def _first_metric(text: str) -> tuple[str, str] | None:
     if not hits:
         return None
     _, _, name, words = min(hits)
+    if name == "rmse" and _OF_LOGARITHMS.search(text):
+        return "rmsle", f"{words} of logarithms"
     return name, words

@@ -228,6 +228,16 @@ def test_strata_keep_the_shares_of_the_classes(tmp_path: Path) -> None:
         assert shares.min() > 0.3
 
 
+def test_strata_of_several_targets_are_their_combinations(tmp_path: Path) -> None:
+    train = tasks.numbers(400).drop(columns="price")
+    train["toxic"], train["rude"] = train.index % 2, (train.index // 2) % 2
+    made = Layout(tmp_path / "run")
+    made.folder.mkdir()
+    prepare(tasks.write(tmp_path / "given", train, target=["toxic", "rude"], metric="roc_auc"), made)
+    report = labels_of(estimate_part(made))
+    assert report.groupby(["toxic", "rude"]).size().tolist() == [10, 10, 10, 10]
+
+
 def test_a_class_of_one_row_stays_where_it_can_be_learnt_from(tmp_path: Path) -> None:
     given = tasks.intents(tmp_path / "given")
     path = given / "data" / "train.csv"

@@ -156,6 +156,8 @@ def test_small_whole_numbers_are_classes_and_many_are_a_quantity(tmp_path: Path)
         ("Evaluation metric: macro F1", "f1_macro"),
         ("F1-score", "f1"),
         ("balanced accuracy", "balanced_accuracy"),
+        ("RMSE between the logarithm of the predicted value and the logarithm of the observed one", "rmsle"),
+        ("Predict the logarithm of the solubility. Metric: root mean squared error.", "rmse"),
         ("multi-class logarithmic loss", "log_loss"),
         ("symmetric mean absolute percentage error (SMAPE)", "smape"),
         ("mean absolute error", "mae"),
