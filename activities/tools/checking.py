@@ -117,11 +117,10 @@ class Checking:
         self, state: JobState, inputs: Path, views: Sequence[verify.Perturbed], folder: Path
     ) -> tuple[str | None, tuple[str, ...]]:
         """What is wrong, if anything is, and each finding in words."""
-        last = state.steps[-1].name if state.steps else ""
         if state.phase == "done":
             return "inference wrote predictions with its model emptied: it must use what is in --model", ()
-        if state.phase != "failed" or last != EMPTIED:
-            return state.problem or f"the check {state.phase} in step {last!r}", ()
+        if not _failed_as_it_must(state):
+            return state.problem or f"the check {state.phase}", ()
         task, classes = self._bench.task, read_classes(self._bench.layout)
         pairs = [(one, folder / one.view.name) for one in views]
         found = [
@@ -131,6 +130,12 @@ class Checking:
         words = tuple(f"{'passed' if one.passed else 'FAILED'}: {one.name}. {one.detail}".strip() for one in found)
         failed = [f"{one.name}: {one.detail}" for one in found if not one.passed]
         return ("; ".join(dict.fromkeys(failed)) or None), (*words, "passed: inference fails without its model")
+
+
+def _failed_as_it_must(state: JobState) -> bool:
+    """True if all went well until the model was emptied, and inference then ended by itself."""
+    last = state.steps[-1] if state.steps else None
+    return state.phase == "failed" and last is not None and last.name == EMPTIED and last.exit_code is not None
 
 
 def _perturbed(inputs: Path, task: Task, folder: Path) -> tuple[verify.Perturbed, ...]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from schemas.base import RunRef
 from schemas.candidate import Candidate, Trial
-from schemas.event import DecisionRefused, InvocationReported, PersonSteered, TrialScored
 from schemas.decision import Tune
+from schemas.event import DecisionRefused, InvocationReported, PersonSteered, TrialScored
 from schemas.metric import Direction, Metric, Score
 from schemas.role import AggregateRequest, CodeRequest, DesignRequest, Role, SetupRequest, TuneReport, TuneRequest
 from schemas.state import Answer, Board, InFlight, ManageRequest
@@ -69,7 +69,9 @@ def requests(folder: Path, *, deadline: datetime | None = None, task: Task = TAS
     flight = InFlight(invocation="coder.2.5", role=Role.CODER, candidate=2, started=until, deadline=until)
     happenings = (
         PersonSteered(note="prefer small models"),
-        TrialScored(invocation="tuner.1.3", candidate=1, job="tuner.1.3.j2", revision="b" * 40, score=SCORE, seconds=9.0),
+        TrialScored(
+            invocation="tuner.1.3", candidate=1, job="tuner.1.3.j2", revision="b" * 40, score=SCORE, seconds=9.0
+        ),
         InvocationReported(
             invocation="tuner.1.3", report=TuneReport(invocation="tuner.1.3", candidate=1, summary="tuned")
         ),
@@ -111,7 +113,9 @@ def requests(folder: Path, *, deadline: datetime | None = None, task: Task = TAS
             invocation="tuner.2.3", candidate=2, brief="tune it", revision="a" * 40, seconds=120.0, card=FRESH, **common
         ),
         "aggregator": AggregateRequest(invocation="aggregator.9", candidates=(CARD, FRESH), seconds=90.0, **common),
-        "manager, first": ManageRequest(invocation="manager.1", turn=1, board=board(candidates=(), leader=None), **common),
+        "manager, first": ManageRequest(
+            invocation="manager.1", turn=1, board=board(candidates=(), leader=None), **common
+        ),
         "manager": ManageRequest(
             invocation="manager.3",
             turn=3,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,10 @@ async def test_reading_goes_on_until_something_is_decided(tmp_path: Path, equipm
 
 async def test_the_next_turn_answers_every_call_of_the_last_reply(tmp_path: Path, equipment: Equipment) -> None:
     await turn(equipment, request(tmp_path, 1), TWO)
-    told = (Answer(tool_use="use_0_design", text="designer.1.1"), Answer(tool_use="use_2_design", text="no", refused=True))
+    told = (
+        Answer(tool_use="use_0_design", text="designer.1.1"),
+        Answer(tool_use="use_2_design", text="no", refused=True),
+    )
     _, model = await turn(equipment, request(tmp_path, 2, *told), says("ok"))
 
     first, reply, second = model.asked[0].messages
@@ -102,7 +106,7 @@ async def test_the_conversation_grows_by_whole_turns(tmp_path: Path, equipment: 
         look = calls(("read_file", {"path": "data/description.md"}))
         _, model = await turn(equipment, request(tmp_path, number), look, decide)
         seen.append(model.asked[-1].messages)
-    for shorter, longer in zip(seen, seen[1:], strict=False):
+    for shorter, longer in pairwise(seen):
         assert longer[: len(shorter)] == shorter  # so that a cached prefix stays one
         assert len(longer) == len(shorter) + 4
 
@@ -127,7 +131,9 @@ async def test_of_a_reply_with_a_wrong_decision_the_others_count(tmp_path: Path,
 async def test_a_turn_that_never_ended_is_left_out_but_its_answers_count(tmp_path: Path, equipment: Equipment) -> None:
     await turn(equipment, request(tmp_path, 1), calls(("finish", {"why": "done"})))
     with pytest.raises(Impossible):
-        await turn(equipment, request(tmp_path, 2, Answer(tool_use="use_0_finish", text="Refused: early")), says("", "refusal"))
+        await turn(
+            equipment, request(tmp_path, 2, Answer(tool_use="use_0_finish", text="Refused: early")), says("", "refusal")
+        )
     _, model = await turn(equipment, request(tmp_path, 3), says("ok"))
     assert len(model.asked[0].messages) == 3
     assert answers(model.asked[0].messages[-1]) == [("use_0_finish", "Refused: early")]

@@ -33,7 +33,7 @@ def test_a_request_becomes_json_and_then_words(kind: str) -> None:
     first, second = message(request).content
     assert isinstance(first, TextBlock)
     assert isinstance(second, TextBlock)
-    (key, value), = json.loads(first.text).items()
+    ((key, value),) = json.loads(first.text).items()
     assert key == ("turn" if isinstance(request, ManageRequest) else "request")
     assert type(request).model_validate(value) == request
     assert second.text.strip()

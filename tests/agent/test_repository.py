@@ -1,5 +1,6 @@
 """Trees and revisions: nothing in a folder can configure git, lead out of it, or be lost."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def write(folder: Path, **files: str) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+async def git(repository: Repository, *words: str, given: str = "") -> str:
+    command = ["git", "--git-dir", str(repository.git_dir), *words]
+    done = await asyncio.to_thread(subprocess.run, command, input=given, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 async def test_a_checkout_gives_back_what_a_snapshot_took(repository: Repository, tmp_path: Path) -> None:
@@ -53,14 +60,9 @@ async def test_a_revision_has_every_parent_and_no_twice(repository: Repository, 
     second = await repository.commit(await repository.snapshot(write(tmp_path / "b", x="2")), (), "second")
     merged = await repository.commit(await repository.tree_of(first), (first, second, first), "both")
 
-    log = subprocess.run(
-        ["git", "--git-dir", str(repository.git_dir), "log", "-1", "--format=%P", merged],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    parents = await git(repository, "log", "-1", "--format=%P", merged)
 
-    assert log.stdout.split() == [first, second]
+    assert parents.split() == [first, second]
     assert await repository.tree_of(merged) == await repository.tree_of(first)
 
 
@@ -122,20 +124,10 @@ async def test_a_large_file_is_refused_by_name_and_size(repository: Repository, 
 
 
 async def test_a_link_that_stands_in_a_tree_comes_out_as_a_plain_file(repository: Repository, tmp_path: Path) -> None:
-    blob = subprocess.run(
-        ["git", "--git-dir", str(repository.git_dir), "hash-object", "-w", "--stdin"],
-        input=b"/etc/passwd",
-        capture_output=True,
-        check=True,
-    )
-    tree = subprocess.run(
-        ["git", "--git-dir", str(repository.git_dir), "mktree"],
-        input=b"120000 blob " + blob.stdout.strip() + b"\tlink\n",
-        capture_output=True,
-        check=True,
-    )
+    blob = await git(repository, "hash-object", "-w", "--stdin", given="/etc/passwd")
+    tree = await git(repository, "mktree", given=f"120000 blob {blob}\tlink\n")
 
-    await repository.checkout(tree.stdout.decode().strip(), tmp_path / "out")
+    await repository.checkout(tree, tmp_path / "out")
 
     assert not (tmp_path / "out" / "link").is_symlink()
     assert (tmp_path / "out" / "link").read_bytes() == b"/etc/passwd"

@@ -21,7 +21,7 @@ from tests.tools.direct import DirectJobs
 from tests.workspace import tasks
 
 # the standard library alone: an interpreter that starts at once keeps these tests quick
-TRAIN = '''
+TRAIN = """
 import argparse, csv, json, pathlib, statistics
 options = argparse.ArgumentParser()
 for name in ("config", "data", "out"):
@@ -41,8 +41,8 @@ with (out / "metrics.jsonl").open("w") as lines:
         print(json.dumps({"step": step, "time": 0.1 * step, "valid_rmse": 1.0 / (step + 1)}), file=lines)
 (out / "model" / "model.json").write_text(json.dumps({"slope": slope * factor, "start": start}))
 print(f"trained on {len(table)} rows, quick={given.quick}")
-'''
-INFERENCE = '''
+"""
+INFERENCE = """
 import argparse, csv, json
 options = argparse.ArgumentParser()
 for name in ("data", "model", "out"):
@@ -55,7 +55,7 @@ with open(given.out, "w") as out:
     print("id,price", file=out)
     for place, row in enumerate(rows):
         print(row["id"], model["start"] + model["slope"] * float(row["a"]) + float(row["b"]), sep=",", file=out)
-'''
+"""
 CODE = {"train.py": TRAIN, "inference.py": INFERENCE, "config.yaml": "factor: 1.0\n"}
 
 

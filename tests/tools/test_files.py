@@ -84,7 +84,9 @@ async def test_the_view_notes_and_results_are_seen_beside_the_repository(work: W
     assert await listed(work) == ["PLAN.md", "src/model.py"]
     assert await listed(work, "src") == ["src/model.py"]
     assert "data/train.csv" in await listed(work, "data")
-    assert await listed(work, "results") == [f"results/coder.1.7.j2/{x}" for x in ("log.txt", "config.yaml", "metrics.jsonl")]
+    assert await listed(work, "results") == [
+        f"results/coder.1.7.j2/{x}" for x in ("log.txt", "config.yaml", "metrics.jsonl")
+    ]
     assert await read(work, "SETUP.md") == "notes"
     assert await read(work, "results/coder.1.7.j2/log.txt") == "log"
     assert (await read(work, "data/train.csv", lines=1)).startswith("id,a,b,price\n")

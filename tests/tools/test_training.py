@@ -144,7 +144,13 @@ async def test_a_report_names_one_of_the_full_trainings(work: Work) -> None:
 
 
 def test_metrics_that_are_nonsense_do_no_harm(tmp_path: Path) -> None:
-    lines = ['{"step": 1, "valid_auc": 0.5, "x": "y", "t": true}', "no json", "[1]", '{"valid_auc": 0.75, "bad": NaN}', '{"va']
+    lines = [
+        '{"step": 1, "valid_auc": 0.5, "x": "y", "t": true}',
+        "no json",
+        "[1]",
+        '{"valid_auc": 0.75, "bad": NaN}',
+        '{"va',
+    ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
     (curve,) = curves(tmp_path)
     assert (curve.name, curve.best, curve.last, curve.steps) == ("valid_auc", 0.75, 0.75, 2)
