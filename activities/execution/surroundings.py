@@ -38,7 +38,7 @@ def obstacle(environment: str, step: Step) -> str | None:
     for prefix in prefixes(environment):
         if _hidden(prefix, step):
             top = f"/{Path(prefix).parts[1]}"
-            return f"the Python at {prefix} cannot be shown in the sandbox, where {top} is taken: use one that lies elsewhere"
+            return f"the Python at {prefix} cannot be shown in the sandbox, where {top} is taken: use another one"
     return None
 
 

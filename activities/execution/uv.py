@@ -1,0 +1,98 @@
+"""uv, told where pip looks: often only pip knows of the local index, the wheels at hand, the proxy's certificate."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from uv import find_uv_bin
+
+SIGNS_OF_NO_NETWORK = (
+    *("dns error", "error sending request", "Failed to fetch", "Connection refused", "timed out", "Network is"),
+    *("Could not connect", "tunnel error", "connect error", "operation timed out"),
+)
+MINUTES = 30 * 60
+
+
+class UvFailed(Exception):
+    """What uv said. `offline`: it could not reach where packages come from."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.offline = any(sign in text for sign in SIGNS_OF_NO_NETWORK)
+
+
+def make_environment(folder: Path) -> None:
+    """With the interpreter that runs this project, and nothing installed."""
+    _run("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+
+
+def resolve(requirements: str, python: Path) -> str:
+    """The lock: each distribution with its exact version, a line each."""
+    return _run(
+        *("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-build", "--python", str(python), "-"),
+        *sources(),
+        given=requirements,
+    )
+
+
+def install(lock: str, python: Path) -> None:
+    """Exactly these, from wheels only: the building of a source package would run its code outside the sandbox."""
+    _run(
+        *("pip", "install", "--quiet", "--no-deps", "--no-build", "--compile-bytecode", "--python", str(python)),
+        *("--requirements", "-"),
+        *sources(),
+        given=lock,
+    )
+
+
+def compile_bytecode(environment: Path, packages: Path) -> None:
+    """Nothing can be compiled later, where the environment is read-only. No code of the packages runs here."""
+    command = [str(environment / "bin" / "python"), "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(packages)]
+    subprocess.run(command, capture_output=True, timeout=MINUTES, check=False)  # some packages hold files for others
+
+
+def sources() -> list[str]:
+    """pip's configuration as uv's flags. pip takes the best of all its indexes, so uv must too."""
+    settings = _pip_settings()
+    flags = [f"--find-links={place}" for place in settings.get("find-links", ())]
+    flags += [f"--default-index={url}" for url in settings.get("index-url", ())[-1:]]
+    flags += [f"--index={url}" for url in settings.get("extra-index-url", ())]
+    flags += [f"--allow-insecure-host={host}" for host in settings.get("trusted-host", ())]
+    flags += ["--no-index"] if settings.get("no-index", ())[-1:] in (("true",), ("1",), ("yes",), ("on",)) else []
+    return [*flags, "--index-strategy=unsafe-best-match"]
+
+
+def _pip_settings() -> dict[str, tuple[str, ...]]:
+    """The words of each setting. What pip ranks higher comes later in its list, and replaces what came before."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60, check=False
+    )
+    ranked: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for line in listing.stdout.splitlines():
+        key, equal, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        rank = ("global", "install", ":env:").index(section) if section in ("global", "install", ":env:") else -1
+        if equal and rank >= ranked.get(name, (0, ()))[0]:
+            ranked[name] = rank, tuple(str(ast.literal_eval(value)).split())
+    return {name: words for name, (_, words) in ranked.items()}
+
+
+def _run(*arguments: str, given: str = "") -> str:
+    environment = dict(os.environ)
+    certificates = _pip_settings().get("cert") if arguments[0] == "pip" else None
+    if certificates:
+        environment.setdefault("SSL_CERT_FILE", certificates[0])
+    ran = subprocess.run(
+        [find_uv_bin(), "--no-progress", *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=MINUTES,
+        env=environment,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise UvFailed(ran.stderr.strip()[-2_000:])
+    return ran.stdout
