@@ -89,6 +89,13 @@ def test_what_agents_and_people_say_is_text_and_nothing_else(tmp_path: Path) -> 
     assert HOSTILE[:40] in title.words
 
 
+def test_no_character_makes_text_read_otherwise_than_it_is_written(tmp_path: Path) -> None:
+    layout = stories.whole(tmp_path / "run", hostile=" \u202eevil\x1b[31m\x00")
+    html = written(report.read_facts(layout), layout)
+    assert "evil" in html
+    assert not {"\u202e", "\x1b", "\x00"} & set(html)
+
+
 def test_a_hostile_name_of_a_task_stays_in_its_heading(tmp_path: Path) -> None:
     layout = stories.named(tmp_path / "run", HOSTILE)
     root = page(layout)

@@ -37,6 +37,12 @@ def test_pages(story: Callable[[Path], Layout], pages: int, tmp_path: Path) -> N
     assert {tuple(round(side) for side in box) for box in found} == {(0, 0, 595, 842)}
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_the_font_lacks_is_set_as_a_square(tmp_path: Path) -> None:
+    layout = stories.whole(tmp_path / "run", hostile=" 汉字 \N{PARTY POPPER} \x00")
+    assert len(boxes(paper(read_facts(layout), layout))) == 4
+
+
 def test_a_formula_in_a_name_is_set_as_it_stands(tmp_path: Path) -> None:
     layout = stories.whole(tmp_path / "run", hostile=r" costs $\frac{1} and ${ more $ \undefined")
     assert len(boxes(paper(read_facts(layout), layout))) == 4

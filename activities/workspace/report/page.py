@@ -20,6 +20,7 @@ def templates(*, autoescape: bool) -> Environment:
     loader = PackageLoader("activities.workspace.report", "templates")
     made = Environment(loader=loader, autoescape=autoescape, undefined=StrictUndefined)  # noqa: S701 - see card.py
     made.trim_blocks = made.lstrip_blocks = True
+    made.finalize = _printed
     made.filters.update(
         value=words.value,
         interval=words.interval,
@@ -34,6 +35,11 @@ def templates(*, autoescape: bool) -> Environment:
         cut=svg.cut,
     )
     return made
+
+
+def _printed(value: object) -> object:
+    """Every value on its way into a page; what is marked up already was cleaned piece by piece."""
+    return words.clean(value) if type(value) is str else value
 
 
 def page(facts: Facts, layout: Layout) -> str:

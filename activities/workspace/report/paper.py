@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from activities.workspace.layout import Layout
 from activities.workspace.report.facts import Facts
-from activities.workspace.report.sheets import decisions, record, summary, work
+from activities.workspace.report.sheets import decisions, plain, record, summary, work
 
 
 def paper(facts: Facts, layout: Layout) -> bytes:
@@ -19,6 +19,6 @@ def paper(facts: Facts, layout: Layout) -> bytes:
     ) as pdf:
         for number, sheet in enumerate(sheets, 1):
             sheet.text(0.92, 0.028, f"{number} / {len(sheets)}", ha="right", fontsize=7.5, color="#59616c")
-            sheet.text(0.08, 0.028, f"Run {facts.run}".replace("$", r"\$"), fontsize=7.5, color="#59616c")
+            sheet.text(0.08, 0.028, plain(f"Run {facts.run}"), fontsize=7.5, color="#59616c")
             pdf.savefig(sheet)
     return buffer.getvalue()

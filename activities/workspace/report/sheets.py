@@ -2,9 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 
 from activities.workspace.layout import Layout
 from activities.workspace.report import costs, curves, timeline, verdict, words
@@ -30,8 +32,15 @@ def hue(candidate: int | None) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib sets as it stands: no formulas."""
-    return text.replace("$", r"\$")
+    """Text that matplotlib sets as it stands: no formulas, and a square for what its font lacks."""
+    known = _charmap()
+    shown = "".join(one if one == "\n" or ord(one) in known else "\N{WHITE SQUARE}" for one in words.clean(text))
+    return shown.replace("$", r"\$")
+
+
+@cache
+def _charmap() -> frozenset[int]:
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def summary(facts: Facts) -> Figure:

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from activities.workspace.report.words import clean
+
 COLOURS = 8
 SHAPES = ("circle", "square", "triangle", "diamond", "drop", "bar")
 
@@ -14,7 +16,7 @@ SHAPES = ("circle", "square", "triangle", "diamond", "drop", "bar")
 def el(tag: str, *inside: object, **attributes: object) -> Markup:
     """An element; `class_` is written `class`, `stroke_width` `stroke-width`, numbers short, all text escaped."""
     written = "".join(f' {_name(key)}="{_plain(value)}"' for key, value in attributes.items() if value is not None)
-    content = "".join(escape(item) for item in inside if item is not None)
+    content = "".join(escape(clean(item) if type(item) is str else item) for item in inside if item is not None)
     return Markup(f"<{tag}{written}>{content}</{tag}>" if content else f"<{tag}{written}/>")  # noqa: S704 - escaped above
 
 
@@ -29,7 +31,7 @@ def _name(key: str) -> str:
 def _plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".rstrip("0").rstrip(".")
-    return str(escape(value))
+    return str(escape(clean(str(value))))
 
 
 def svg(name: str, title: str, description: str, *inside: object, width: float, height: float, class_: str) -> Markup:

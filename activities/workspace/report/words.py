@@ -1,10 +1,13 @@
 """Numbers, times, metrics and splits in words."""
 
 import math
+import re
 from datetime import UTC, datetime
 
 from schemas.metric import Direction, Metric, Score
 from schemas.task import Split
+
+UNPRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 METRICS = {
     "accuracy": "accuracy",
@@ -21,6 +24,11 @@ METRICS = {
     "smape": "SMAPE",
     "quadratic_weighted_kappa": "quadratic weighted kappa",
 }
+
+
+def clean(text: str) -> str:
+    """Without control characters, and those that make text read otherwise than it is written."""
+    return UNPRINTED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def metric_name(metric: Metric) -> str:
