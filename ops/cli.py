@@ -14,6 +14,8 @@ from ops.commands import acts, doctor, history, lists, report, run, services, st
 from ops.console import failing
 from ops.errors import CommandFailed
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -37,19 +39,31 @@ def configure(
         os.environ["AIBUILDAI_HOME"] = str(home.expanduser().absolute())
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Runs a command and leaves with its exit code: 0 done, 1 failed, 2 bad input, 3 stopped or paused."""
-    given = sys.argv[1:] if arguments is None else arguments
-    json = "--json" in given
+def main() -> None:
+    """The command's entry: runs it, and leaves with its exit code."""
+    code = run_command(sys.argv[1:])
+    telemetry.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # the SDK's threads may still call into Python while the interpreter is taken down, which aborts the process
+    os._exit(code)
+
+
+def run_command(arguments: list[str]) -> int:
+    """Runs one command; 0 done, 1 failed, 2 bad input, 3 stopped or paused."""
+    json = "--json" in arguments
     try:
-        code = app(args=given, standalone_mode=False)
+        code = app(args=arguments, standalone_mode=False)
     except (BadInput, CommandFailed) as error:
-        code = failing(error, json=json)
+        return failing(error, json=json)
     except click.UsageError as error:
-        code = failing(BadInput(_usage(error)), json=json)
-    except click.Abort:
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        return failing(BadInput(_usage(error)), json=json)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # what reads our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
 
 
 def _usage(error: click.UsageError) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from temporalio.client import Client
 
 from activities.errors import BadInput
-from ops import connection, runs, settings
+from ops import connection, runs
 from ops.ending import BAD_INPUT, FAILED
 from ops.errors import CommandFailed
 from ops.settings import Settings
@@ -24,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 def here(context: typer.Context) -> Settings:
     """The settings in force, with the home folder that --home names."""
     home = context.find_root().params.get("home")
-    return settings.load(Path(home) if home else None)
+    return Settings.load(Path(home) if home else None)
 
 
 def complete(work: Coroutine[Any, Any, Result]) -> Result:

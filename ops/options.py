@@ -1,5 +1,6 @@
 """Settings and budget of a run, from defaults, flags and `--set key=value`."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -7,8 +8,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from activities.errors import BadInput
+from ops.asked import Spec
 from ops.settings import Settings
-from ops.staging import Spec
 from ops.words import nearest
 from schemas.budget import Budget
 from schemas.run import RunSettings
@@ -82,6 +83,9 @@ def _made(model: type[Model], values: Mapping[str, Any]) -> Model:
 
 
 def _sensible(budget: Budget) -> None:
+    for key, value in budget:
+        if value is not None and not math.isfinite(value):
+            raise BadInput(f"setting {key}: {value} is not an amount; leave it out for no limit")
     if budget.seconds < LEAST_SECONDS:
         raise BadInput(
             f"a budget of {budget.seconds:g} s is too small to build anything: give at least "

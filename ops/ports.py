@@ -2,6 +2,8 @@
 
 import socket
 
+import psutil
+
 from activities.errors import BadInput
 
 HOST = "127.0.0.1"
@@ -17,6 +19,15 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listens(pid: int, port: int) -> bool:
+    """True if it is this process that listens there."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr and one.laddr[1] == port for one in connections)
 
 
 def choose(asked: int | None, usual: int, variable: str, taken: tuple[int, ...] = ()) -> int:

@@ -48,20 +48,26 @@ async def ensure(settings: Settings) -> tuple[ServerRecord, bool]:
 
 
 async def _start(settings: Settings, before: ServerRecord | None) -> ServerRecord:
-    """Starts the server, on the ports of last time where they are free, so that links to its UI stay good."""
-    record = _spawn(settings, before)
-    write_atomically(settings.server_record, record.model_dump_json())
-    try:
-        client = await _ready(record)
-        await _keep_closed_runs(client, settings.retention_days)
-    except BaseException:  # interrupts too: nothing half-made stays
-        stop(record.process, grace=STOP_SECONDS)
-        settings.server_record.unlink(missing_ok=True)
-        raise
-    return record
+    """Starts the server. A port that was free when it was chosen may be taken a moment later: then others are tried."""
+    for last in (False, False, True):
+        record = _spawn(settings, before)
+        write_atomically(settings.server_record, record.model_dump_json())
+        try:
+            client = await _ready(record)
+            await _keep_closed_runs(client, settings.retention_days)
+        except BaseException as error:  # interrupts too: nothing half-made stays
+            lost = not (ports.is_free(record.port) and ports.is_free(record.ui_port)) and not record.process.alive
+            stop(record.process, grace=STOP_SECONDS)
+            settings.server_record.unlink(missing_ok=True)
+            if last or not lost or not isinstance(error, CommandFailed):
+                raise
+        else:
+            return record
+    raise AssertionError("the last try returns or raises")
 
 
 def _spawn(settings: Settings, before: ServerRecord | None) -> ServerRecord:
+    """On the ports of last time where they are free, so that links to the UI stay good."""
     port = ports.choose(settings.port, before.port if before else ports.SERVER, "AIBUILDAI_PORT")
     ui = ports.choose(settings.ui_port, before.ui_port if before else ports.UI, "AIBUILDAI_UI_PORT", taken=(port,))
     log = settings.logs / "server.log"
@@ -97,7 +103,8 @@ async def _ready(record: ServerRecord) -> Client:
     while True:
         try:
             client = await asyncio.wait_for(connect_to(where), 5.0)
-            if await client.service_client.check_health(timeout=timedelta(seconds=5)):
+            healthy = await client.service_client.check_health(timeout=timedelta(seconds=5))
+            if healthy and ports.listens(record.process.pid, record.port):  # and not another home's server
                 return client
         except (CommandFailed, RPCError, TimeoutError):
             pass

@@ -34,6 +34,18 @@ class Settings(Input):
     devices: str = Field("auto", description="what the embedded worker may lease to jobs")
     run: dict[str, Any] = Field(default_factory=dict, description="defaults for runs, as `--set` names them")
 
+    @classmethod
+    def load(cls, home: Path | None = None, environ: Mapping[str, str] | None = None) -> "Settings":
+        """The settings in force; BadInput names the variable or key that is wrong."""
+        environ = os.environ if environ is None else environ
+        folder = (home or Path(environ.get("AIBUILDAI_HOME") or "~/.aibuildai")).expanduser().absolute()
+        values = _file(folder / "settings.yaml")
+        values.update({key: environ[name] for key, name in VARIABLES.items() if environ.get(name)})
+        try:
+            return cls.model_validate({**values, "home": folder})
+        except ValidationError as error:
+            raise BadInput("; ".join(_problem(folder, item["loc"], item["msg"]) for item in error.errors())) from error
+
     @property
     def runs(self) -> Path:
         return self.home / "runs"
@@ -48,19 +60,6 @@ class Settings(Input):
 
     def worker_record(self, queue: str) -> Path:
         return self.home / "workers" / f"{queue}.json"
-
-
-def load(home: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in force; BadInput names the variable or key that is wrong."""
-    environ = os.environ if environ is None else environ
-    folder = home or Path(environ.get("AIBUILDAI_HOME") or "~/.aibuildai")
-    folder = folder.expanduser().absolute()
-    values = _file(folder / "settings.yaml")
-    values.update({key: environ[name] for key, name in VARIABLES.items() if environ.get(name)})
-    try:
-        return Settings.model_validate({**values, "home": folder})
-    except ValidationError as error:
-        raise BadInput("; ".join(_problem(folder, item["loc"], item["msg"]) for item in error.errors())) from error
 
 
 def writable(settings: Settings) -> None:

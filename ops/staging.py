@@ -11,33 +11,16 @@ import yaml
 
 from activities.errors import BadInput
 from activities.workspace.layout import Layout
+from activities.workspace.settle import settle
 from activities.workspace.taskfile import SCRIPTS, TASK_FILE, Given, read_given
+from ops.asked import Asked, Spec
 from ops.settings import Settings
 from schemas.base import RunRef
-from schemas.budget import Budget
-from schemas.run import RunSettings, RunSpec
+from schemas.run import RunSpec
 from schemas.task import TaskFile
 
 DESCRIPTION = "description.md"
 LETTERS = string.ascii_lowercase + string.digits
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What to build from: a task folder, or AIBuildAI's own flags, or both, where the flags win."""
-
-    task: Path | None = None
-    name: str | None = None
-    data: Path | None = None
-    instruction: str | None = None  # text, or @file
-
-
-@dataclass(frozen=True)
-class Spec:
-    """How to build: settings and limits."""
-
-    settings: RunSettings
-    budget: Budget
 
 
 @dataclass(frozen=True)
@@ -68,9 +51,6 @@ def stage(asked: Asked, folder: Path) -> Staged:
 
 def check(staged: Staged, seed: int) -> None:
     """Looks at task and data as preparation will; BadInput names what is wrong, and where."""
-    # imported here: it loads pandas and scikit-learn, which no other command should wait for
-    from activities.workspace.settle import settle
-
     try:
         settle(staged.folder, seed=seed)
     except BadInput as error:

@@ -9,11 +9,11 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.service import RPCError
 
 from ops import server, stack, staging
+from ops.asked import Asked, Spec
 from ops.connection import Target, connect_to
 from ops.errors import CommandFailed
 from ops.runs import WORKFLOW
 from ops.settings import Settings, writable
-from ops.staging import Asked, Spec
 from ops.words import duration
 from schemas.run import RunSpec
 from workflows.calls import CONTROL

@@ -107,6 +107,17 @@ def _exporter(name: str) -> "SpanExporter":
     return OTLPSpanExporter() if name == "otlp" else ConsoleSpanExporter(out=sys.stderr)
 
 
+def flush() -> None:
+    """Sends the spans that have not been sent, before a process leaves without its usual end."""
+    if tracing() is None:
+        return
+    from opentelemetry import trace
+
+    end = getattr(trace.get_tracer_provider(), "shutdown", None)
+    if callable(end):
+        end()
+
+
 def logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:
     """A logger whose lines carry what is bound to it."""
     made: structlog.stdlib.BoundLogger = structlog.get_logger(name, **bound)

@@ -21,8 +21,8 @@ def report(
     open_: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
     json: Json = False,
 ) -> None:
-    # imported here: it loads matplotlib, which no other command should wait for
-    from activities.workspace.report.files import render
+    # imported here: it loads what draws, which no other command should wait for
+    from activities.workspace.report import render
 
     settings = here(context)
     name = complete(_current(settings, run))
@@ -36,7 +36,9 @@ def report(
 
 
 async def _current(settings: Settings, prefix: str) -> str:
-    """The run's id, once its folder holds all of the ledger that is known."""
+    """The run's id, once its folder holds all of the ledger that is known; a run itself writes it at its end."""
+    from activities.bookkeeping import extend
+
     client, run = await found(settings, prefix)
     where = runs.layout(settings, run)
     if not where.folder.is_dir():
@@ -44,4 +46,5 @@ async def _current(settings: Settings, prefix: str) -> str:
     entries = await runs.ledger(settings, client, run)
     if not entries:
         raise CommandFailed(f"nothing is known of {run} yet: no worker answers; `aibuildai up`")
+    extend(where.ledger, entries)
     return run

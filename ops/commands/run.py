@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from ops.asked import Asked, Spec
 from ops.console import Json, complete, give, here, say
 from ops.modelwords import check_models, first_lines
 from ops.options import spec_of
 from ops.settings import Settings
 from ops.showing import show
-from ops.staging import Asked, Spec
-from ops.starting import start
 
 
 def add(app: typer.Typer) -> None:
@@ -62,6 +61,9 @@ def run(  # one parameter for each flag
 async def _run(
     settings: Settings, asked: Asked, spec: Spec, playground: Path | None, *, detach: bool, json: bool
 ) -> int:
+    # imported here: it loads pandas and scikit-learn to look at the data, which no other command should wait for
+    from ops.starting import start
+
     if not json:
         say("\n".join(first_lines(spec.settings)))
     started = await start(settings, asked, spec, playground)

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from activities.errors import BadInput
+from ops.options import spec_of
+from ops.settings import Settings
+from schemas.role import Role
+
+HERE = Settings(home=Path("/home"))
+
+
+def test_nothing_given_means_an_hour_three_candidates_and_the_playbook() -> None:
+    spec = spec_of(HERE, {}, [])
+    assert (spec.settings.model, spec.settings.candidates, spec.budget.seconds) == ("playbook", 3, 3_600)
+    assert (spec.budget.dollars, spec.budget.agent_calls, spec.budget.training_seconds) == (None, None, None)
+
+
+def test_set_wins_over_flags_and_flags_over_the_home_folders_defaults() -> None:
+    home = HERE.model_copy(update={"run": {"candidates": 5, "seed": 7, "refit": False}})
+    spec = spec_of(home, {"candidates": 4, "seed": 8, "policy": None}, ["candidates=2"])
+    assert (spec.settings.candidates, spec.settings.seed, spec.settings.refit) == (2, 8, False)
+
+
+def test_set_reaches_every_setting_limits_and_single_roles_included() -> None:
+    spec = spec_of(HERE, {}, ["dollars=2.5", "refit=false", "models.tuner=playbook", "memory_mb=512", "seconds=90"])
+    assert (spec.budget.dollars, spec.budget.seconds) == (2.5, 90)
+    assert (spec.settings.refit, spec.settings.memory_mb) == (False, 512)
+    assert spec.settings.models == {Role.TUNER: "playbook"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "names"),
+    [
+        (["candidate=2"], ["candidate", "did you mean candidates"]),
+        (["candidates"], ["key=value"]),
+        (["candidates=0"], ["candidates", "greater than or equal to 1"]),
+        (["policy=genius"], ["policy", "agent", "greedy"]),
+        (["models.trainer=x"], ["models.trainer"]),
+        (["seed.a=1"], ["seed", "no parts"]),
+        (["candidates=[1"], ["candidates"]),
+        (["seconds=30"], ["30 s", "too small", "--minutes"]),
+        (["dollars=0"], ["dollars", "too small"]),
+        (["agent_calls=3"], ["3 agent calls", "at least 5"]),
+        (["seconds=.nan"], ["seconds"]),
+    ],
+)
+def test_what_cannot_be_is_named(sets: list[str], names: list[str]) -> None:
+    with pytest.raises(BadInput) as caught:
+        spec_of(HERE, {}, sets)
+    assert all(name in str(caught.value) for name in names), str(caught.value)
+
+
+def test_a_default_in_the_home_folder_that_is_no_setting_is_named() -> None:
+    with pytest.raises(BadInput, match=r"settings.yaml: unknown setting 'colour'"):
+        spec_of(HERE.model_copy(update={"run": {"colour": "red"}}), {}, [])
