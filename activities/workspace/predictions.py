@@ -18,6 +18,7 @@ from activities.workspace.values import label_codes, matched
 from schemas.task import Task
 
 PREDICTIONS, PROBABILITIES = "predictions.csv", "probabilities.csv"
+_LARGEST = 2 << 30
 Classes = dict[str, tuple[str, ...]]
 
 
@@ -46,14 +47,23 @@ def read_predictions(folder: Path, task: Task, ids: Sequence[str], classes: Clas
     frame = _aligned(_frame(path), path, task.prediction_columns, task.id, ids)
     by_target = _values(frame, path, task, classes)
     probabilities = None
-    if task.metric.predicts == "label" and len(task.targets) == 1 and (folder / PROBABILITIES).is_file():
+    if task.metric.predicts == "label" and len(task.targets) == 1 and _there(folder / PROBABILITIES):
         probabilities = _beside(folder / PROBABILITIES, task, ids, classes[task.targets[0]])
     return Predictions(tuple(ids), by_target, probabilities)
 
 
+def _there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
 def _frame(path: Path) -> pd.DataFrame:
-    if not path.is_file():
+    if not _there(path):
         raise ToolFailed(f"{path.name} was not written: inference.py must write it to the path given by --out")
+    # the sandbox wrote it, and the scorer stands outside: a link would lead it to files that the code may not read
+    if path.is_symlink() or not path.is_file():
+        raise ToolFailed(f"{path.name} must be a file, not a link or anything else")
+    if path.stat().st_size > _LARGEST:
+        raise ToolFailed(f"{path.name} is larger than {_LARGEST >> 20} MB: write the prediction columns alone")
     try:
         return read_texts(path)
     except pd.errors.EmptyDataError:

@@ -338,13 +338,14 @@ def test_parts_keep_the_format_of_the_data(tmp_path: Path, ending: str) -> None:
 
 def test_what_could_hold_labels_is_left_out_of_the_views(tmp_path: Path) -> None:
     given = tasks.houses(tmp_path / "given")
-    for name in ("train.zip", "labels.json", "all.xlsx", "stores.csv", "vocabulary.json", "train_1.png"):
+    for name in ("train.zip", "labels.json", "all.xlsx", "stores.csv", "vocabulary.json", "train_1.png", "task.json"):
         (given / "data" / name).write_text("store,size\n1,2\n")
+    (given / "data" / "old.csv").write_bytes(b"caf\xe9")
     layout = Layout(tmp_path / "run")
     layout.folder.mkdir()
     made = prepare(given, layout)
     assert made.profile.files == ("description.md", "stores.csv", "train_1.png", "vocabulary.json")
-    assert sum("left out of the views" in note for note in made.notes) == 3
+    assert sum("left out of the views" in note for note in made.notes) == 5
 
 
 def test_views_never_share_a_file_with_the_data_given(tmp_path: Path) -> None:

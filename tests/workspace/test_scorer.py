@@ -176,6 +176,15 @@ def test_a_file_that_is_no_table_is_the_models_to_mend(houses: Scene, content: b
     assert "predictions.csv" in houses.problem(member)
 
 
+@pytest.mark.parametrize("name", ["predictions.csv", "probabilities.csv"])
+def test_a_link_is_not_followed(flowers: Scene, name: str) -> None:
+    member = flowers.predict("j", lambda labels: labels)
+    path = flowers.layout.job_predictions("j", "fold1") / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(flowers.layout.part("final") / "fit" / "train.csv")
+    assert f"{name} must be a file, not a link" in flowers.problem(member)
+
+
 def test_negative_predictions_do_not_fit_rmsle(tmp_path: Path) -> None:
     scene = Scene(tmp_path, tasks.bikes(tmp_path / "given", hours=4))
     assert "clip at 0" in scene.problem(scene.predict("j", lambda labels: labels.assign(count=-1.0)))
