@@ -161,3 +161,29 @@ async def test_says_what_is_wrong_with_a_config_that_is_none() -> None:
     assert here.ended is not None
     assert here.ended.name == "give_up"
     assert "config.yaml" in here.ended.input["why"]
+
+
+async def test_goes_on_where_the_last_gain_came_from() -> None:
+    here = world(loss=lambda config: 1.0 / config["min_data_in_leaf"])
+    here.files.pop("trials.yaml")
+    await play(here, request(70))
+    leaves = [config["min_data_in_leaf"] for config, _ in here.trained]
+    assert leaves[:4] == [20, 36, 65, 117]
+
+
+async def test_training_that_its_own_config_cut_short_gets_longer() -> None:
+    here = world(
+        seconds=lambda config: float(min(config["time_limit"], 40)),
+        loss=lambda config: 0.5 - min(config["time_limit"], 40) / 100,
+    )
+    here.files = {"config.yaml": yaml.safe_dump(CONFIG | {"time_limit": 10})}
+    await play(here, request(200))
+    assert [config["time_limit"] for config, _ in here.trained][:3] == [10, 30, 90]
+
+
+async def test_ends_with_a_report_before_its_model_calls_run_out() -> None:
+    here = world(loss=lambda config: 1.0 / config["min_data_in_leaf"], seconds=lambda _: 1.0, overhead=0.0)
+    await play(here, request(100_000, max_turns=12))
+    assert here.ended is not None
+    assert here.ended.name == "report_tune"
+    assert len(here.trained) == 6

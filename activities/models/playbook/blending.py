@@ -19,6 +19,7 @@ MOST_MEMBERS = 3  # delivery trains each again, and the run's reserve is for thr
 MOST_PICKS = 6
 FIRST_SHARES = ((1, 1), (2, 1))  # of the leader and a second: half, or a third
 MOST_LOOKS = 16  # at the withheld labels of `select`
+KEPT = 25.0  # seconds, with less than which nothing more is looked at: to report, and for delivery
 SECONDS_PER_LOOK = 4.0  # guessed; looks of one step run side by side
 
 
@@ -98,7 +99,7 @@ class Blending:
         """What to evaluate next; nothing once no step improves, or looks or time are used up."""
         if len(self.candidates) < 2 or self.refused:
             return []
-        if self.left is not None and self.left < self._kept():
+        if self.left is not None and self.left < KEPT:
             return []
         here, _ = self.path[-1]
         if sum(count for _, count in here) >= MOST_PICKS:
@@ -130,9 +131,6 @@ class Blending:
         else:
             what = f" No blend gained more than {self.margin:.2g}, {MARGIN:.0%} of half the interval."
         return line + shown + what
-
-    def _kept(self) -> float:
-        return 3 * SECONDS_PER_LOOK
 
     def _improves(self, found: Score, score: Score) -> bool:
         return found.beats(score) and abs(found.value - score.value) > self.margin

@@ -23,24 +23,25 @@ class Knob:
     by_curve: bool = False  # turned only where the learning curves ask for it: early stopping sees to it otherwise
 
 
+# in the order in which they are worth turning
 KNOBS = (
+    Knob(("num_leaves", "max_leaf_nodes", "leaves"), 1.8, 4, 1_024, +1, 0.5),
+    Knob(("min_data_in_leaf", "min_child_samples", "min_samples_leaf", "min_rows"), 1.8, 1, 5_000, -1),
+    Knob(("feature_fraction", "colsample_bytree", "colsample", "max_features"), 1.35, 0.1, 1.0, +1),
+    Knob(("learning_rate", "lr", "rate"), 1.7, 1e-5, 1.0, +1, -0.5),
+    Knob(("dropout",), 1.5, 0.02, 0.7, -1),
+    Knob(("hidden", "width", "hidden_size"), 1.5, 8, 2_048, +1, 0.8),
+    Knob(("C", "c"), 2.0, 1e-4, 1e4, +1),
+    Knob(("alpha", "l2", "reg_lambda", "lambda_l2", "lambda", "weight_decay", "ridge"), 2.5, 1e-8, 1e4, -1),
+    Knob(("gamma",), 2.0, 1e-6, 1e3, +1),
+    Knob(("max_depth", "depth"), 1.4, 2, 30, +1, 0.5),
     Knob(("iterations", "rounds", "num_boost_round"), 1.6, 20, 50_000, +1, 1.0, by_curve=True),
     Knob(("epochs", "max_epochs", "max_iter"), 1.6, 2, 2_000, +1, 1.0, by_curve=True),
     Knob(("n_estimators", "trees"), 1.6, 20, 4_000, +1, 1.0),
     Knob(("bags",), 1.7, 1, 5, 0, 1.0),  # members of one fold each, of five
     Knob(("refit_seeds", "seeds"), 1.7, 1, 8, 0, 1.0),
-    Knob(("learning_rate", "lr", "rate"), 1.7, 1e-5, 1.0, +1, -0.5),
-    Knob(("num_leaves", "max_leaf_nodes", "leaves"), 1.8, 4, 1_024, +1, 0.5),
-    Knob(("max_depth", "depth"), 1.4, 2, 30, +1, 0.5),
-    Knob(("hidden", "width", "hidden_size"), 1.5, 8, 2_048, +1, 0.8),
-    Knob(("C", "c"), 2.0, 1e-4, 1e4, +1),
-    Knob(("gamma",), 2.0, 1e-6, 1e3, +1),
-    Knob(("min_data_in_leaf", "min_child_samples", "min_samples_leaf", "min_rows"), 1.8, 1, 5_000, -1),
-    Knob(("alpha", "l2", "reg_lambda", "lambda_l2", "lambda", "weight_decay", "ridge"), 2.5, 1e-8, 1e4, -1),
-    Knob(("l1", "reg_alpha", "lambda_l1"), 2.5, 1e-8, 1e3, -1),
-    Knob(("dropout",), 1.5, 0.02, 0.7, -1),
-    Knob(("feature_fraction", "colsample_bytree", "colsample", "max_features"), 1.35, 0.1, 1.0, +1),
     Knob(("bagging_fraction", "subsample"), 1.25, 0.3, 1.0, +1),
+    Knob(("l1", "reg_alpha", "lambda_l1"), 2.5, 1e-8, 1e3, -1),
 )
 BY_NAME: Mapping[str, Knob] = {name: knob for knob in KNOBS for name in knob.names}
 SMALLER_COST = 0.34
@@ -108,12 +109,12 @@ def _leaves(config: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[t
 
 def _turnable(config: Mapping[str, Any]) -> list[tuple[tuple[str, ...], float, Knob]]:
     found = []
-    for path, value in sorted(_leaves(config), key=lambda leaf: leaf[0]):
+    for path, value in _leaves(config):
         knob = BY_NAME.get(path[-1])
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
         if knob is not None and number:
             found.append((path, value, knob))
-    return found
+    return sorted(found, key=lambda item: (KNOBS.index(item[2]), item[0]))
 
 
 def neighbours(config: Mapping[str, Any], lean: Lean) -> list[Config]:
@@ -145,6 +146,19 @@ def leans(change: Mapping[str, Any], config: Mapping[str, Any]) -> Lean:
         if knob is not None and numbers and value != old:
             votes += knob.capacity * (1 if value > old else -1)
     return "more" if votes > 0 else "less" if votes < 0 else None
+
+
+def same_way(change: Mapping[str, Any], config: Mapping[str, Any], gain: tuple[Config, Config]) -> bool:
+    """True if the change turns a number further the way that the last gain, from one config to another, turned it."""
+    before, after = (dict(_leaves(one)) for one in gain)
+    here = dict(_leaves(config))
+    for path, value in _leaves(change):
+        numbers = [value, here.get(path), before.get(path), after.get(path)]
+        if all(isinstance(number, int | float) for number in numbers):
+            new, now, old, later = numbers
+            if (new - now) * (later - old) > 0:
+                return True
+    return False
 
 
 def cost(config: Mapping[str, Any], base: Mapping[str, Any]) -> float:

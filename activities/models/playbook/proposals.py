@@ -12,6 +12,9 @@ MARGIN = 1.2  # on the last training's time
 PATIENCE = 6  # trainings in a row that did not help, after which neighbours are left alone
 SCREENED = 4  # quick trainings at most
 WORTH_SCREENING = 90.0  # seconds of a full training, below which a quick one saves nothing
+MOST_PATIENCE = 20
+TURNS_KEPT = 6  # of the model calls, to look and to report
+TIME_LIMIT, LONGER = "time_limit", 3  # the key by which recipes stop training themselves
 FAILURES = 2  # trainings without any score
 LEAST = 2.0  # seconds that any training takes
 SMALLER = 0.5  # of the time, that a smaller config is hoped to take
@@ -37,6 +40,8 @@ class Ending:
 
 def following(tuning: Tuning) -> Proposal | Ending:
     """The next training, or the end."""
+    if len(tuning.experiments) >= tuning.request.max_turns - TURNS_KEPT:
+        return Ending(f"{len(tuning.experiments)} trainings are as many as one invocation may make.")
     if tuning.known is None or not _trained(tuning, tuning.found):
         first = _first(tuning)
         if isinstance(first, Proposal) or tuning.known is None:
@@ -46,8 +51,9 @@ def following(tuning: Tuning) -> Proposal | Ending:
     if screened is not None:
         return screened
     least: float | None = None
-    for change, source in chain(_listed(tuning), _near(tuning)):
-        expected = seconds * knobs.cost(knobs.merge(tuning.base, change), tuning.base)
+    for change, source in chain(_longer(tuning), _listed(tuning), _near(tuning)):
+        longer = LONGER if TIME_LIMIT in change else 1.0
+        expected = seconds * knobs.cost(knobs.merge(tuning.base, change), tuning.base) * longer
         if _fits(tuning, expected):
             return _proposal(tuning, change, source, expected)
         least = expected if least is None else min(least, expected)
@@ -58,7 +64,7 @@ def _ending(tuning: Tuning, least: float | None) -> Ending:
     if least is not None:
         left = max(tuning.left, 0)
         return Ending(f"The next training would take about {least:.0f} s, and {left:.0f} s are left.")
-    if tuning.misses >= PATIENCE:
+    if tuning.misses >= _patience(tuning):
         return Ending(f"The last {tuning.misses} trainings did not improve the score.")
     return Ending("Nothing is left to try: the recipe's trials and the best config's neighbours are all trained.")
 
@@ -91,11 +97,29 @@ def _listed(tuning: Tuning) -> list[tuple[Config, str]]:
 
 def _near(tuning: Tuning) -> list[tuple[Config, str]]:
     """Neighbours of the best config, until several trainings in a row did not help."""
-    if tuning.misses >= PATIENCE:
+    if tuning.misses >= _patience(tuning):
         return []
     tried = {knobs.dump(config) for config in tuning.tried}
     changes = knobs.neighbours(tuning.base, tuning.lean)
+    gain = tuning.gain
+    if gain is not None:  # stable: what goes on where the last gain came from is first
+        changes.sort(key=lambda change: not knobs.same_way(change, tuning.base, gain))
     return [(c, "a neighbour of the best") for c in changes if knobs.dump(knobs.merge(tuning.base, c)) not in tried]
+
+
+def _patience(tuning: Tuning) -> float:
+    """Misses in a row that are borne: more of them where many trainings fit."""
+    fitting = tuning.left / max((tuning.last_seconds or 0.0) + tuning.overhead, 1.0)
+    return min(max(PATIENCE, fitting / 10), MOST_PATIENCE)
+
+
+def _longer(tuning: Tuning) -> list[tuple[Config, str]]:
+    """More time for the code itself, where training ended at the limit that its own config sets."""
+    limit, seconds = tuning.base.get(TIME_LIMIT), tuning.last_seconds
+    if not isinstance(limit, int | float) or seconds is None or seconds < 0.9 * limit * tuning.parts:
+        return []
+    change: Config = {TIME_LIMIT: limit * LONGER}
+    return [] if _contained(change, tuning) else [(change, f"training was cut at its {TIME_LIMIT} of {limit:g} s")]
 
 
 def _screening(tuning: Tuning, seconds: float) -> Proposal | None:

@@ -43,6 +43,7 @@ class Tuning:
     earlier: list[Config] = field(default_factory=list)  # trained before
     refused: list[Config] = field(default_factory=list)  # could not be written
     experiments: list[Experiment] = field(default_factory=list)
+    gain: tuple[Config, Config] | None = None  # the last step that improved: from, to
     misses: int = 0  # full trainings in a row that did not improve
     spent: float = 0.0
     left_told: float | None = None
@@ -79,7 +80,7 @@ class Tuning:
         """Seconds that a training costs beside its own, as measured last or as guessed."""
         if self.overhead_told is not None:
             return self.overhead_told
-        return OVERHEAD + OVERHEAD_PER_PART * (self.request.task.split.folds or 1)
+        return OVERHEAD + OVERHEAD_PER_PART * self.parts
 
     @property
     def last_seconds(self) -> float | None:
@@ -89,6 +90,11 @@ class Tuning:
         if scored:
             return max(scored[-2:])
         return max([e.trained.seconds for e in full], default=self.known_seconds)
+
+    @property
+    def parts(self) -> int:
+        """How often a full training runs the code: once for each fold."""
+        return self.request.task.split.folds or 1
 
     @property
     def tried(self) -> list[Config]:
@@ -204,6 +210,7 @@ class Tuning:
         if quick:
             return
         if trained.score is not None and trained.score.beats(self.known):
+            self.gain = (self.base, dict(self.current)) if self.known is not None else None
             self.base, self.known, self.misses = dict(self.current), trained.score, 0
         else:
             self.misses += 1
