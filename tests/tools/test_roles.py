@@ -98,7 +98,7 @@ async def test_a_design_is_committed_and_shown(stage: Stage) -> None:
     assert (report.approach, report.family, report.turns) == ("a line", "linear", 1)
     assert await stage.repository.read(report.revision, "PLAN.md") == PLAN.encode()
     assert (stage.layout.repository(1) / "PLAN.md").read_text() == PLAN
-    assert not list(stage.layout.worktree("designer.1.1", 1).parent.iterdir())
+    assert not stage.layout.worktree("designer.1.1", 1).exists()
     assert ended(read(stage.layout.journals("designer.1.1"))) is not None
 
 
