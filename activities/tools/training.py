@@ -47,9 +47,7 @@ class Training:
         found = known or await self._begin(given, call.job)
         tree = await bench.checkout(found.trial.revision, call.job)
         shutil.copyfile(tree / "config.yaml", bench.layout.job_config(call.job))
-        steps = [
-            step for part in parts for step in self._steps(call.job, part, tree, seconds / len(parts), given.quick)
-        ]
+        steps = [step for part in parts for step in self._steps(call.job, part, tree, seconds, given.quick)]
         state = await bench.run(call.job, "train", steps, words=self._words(call, parts))
         score, problem = await self._scored(found, parts, state)
         spent = sum(step.seconds for step in state.steps if step.name.startswith("train"))
