@@ -120,6 +120,11 @@ def test_models_and_a_missing_sandbox_are_named(tmp_path: Path) -> None:
     assert "cost unknown" in root.all("header")[0].words
 
 
+def test_a_search_policy_is_no_language_model(tmp_path: Path) -> None:
+    words = page(stories.greedy(tmp_path / "run")).all("header")[0].words
+    assert "No language model was used: a greedy search made the decisions, and the playbook" in words
+
+
 @pytest.mark.parametrize(
     ("story", "verdict"),
     [

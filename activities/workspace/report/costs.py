@@ -8,6 +8,7 @@ from schemas.budget import Spend
 from schemas.role import Role
 
 PLAYBOOK = "playbook"
+SEARCH = "greedy search"  # a policy that is code
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ def models(facts: Facts) -> dict[str, list[str]]:
     """Models, and the roles that used each: as recorded, else as the settings name them."""
     used: dict[str, set[Role]] = {}
     for turn in facts.turns:
-        if turn.event.model:
-            used.setdefault(turn.event.model, set()).add(Role.MANAGER)
+        used.setdefault(_decider(facts, turn.event.model), set()).add(Role.MANAGER)
     for call in facts.invocations:
         used.setdefault(call.event.model.name, set()).add(call.event.role)
     if not used and facts.spec:
@@ -83,5 +83,12 @@ def models(facts: Facts) -> dict[str, list[str]]:
     return {name: [role.value for role in Role if role in used[name]] for name in sorted(used)}
 
 
+def _decider(facts: Facts, recorded: str) -> str:
+    """A turn records its policy: `agent` stands for the manager's own model, another name for code."""
+    if recorded in ("", "agent"):
+        return facts.spec.model_for(Role.MANAGER).name if facts.spec else PLAYBOOK
+    return SEARCH if recorded == "greedy" else recorded
+
+
 def no_language_model(facts: Facts) -> bool:
-    return set(models(facts)) == {PLAYBOOK}
+    return set(models(facts)) <= {PLAYBOOK, SEARCH}

@@ -49,7 +49,7 @@ def outcome(act: Act) -> str:
 def _made(report: AnyReport | None) -> str:
     match report:
         case DesignReport():
-            return f"{report.family}, {cut(report.approach, 140)}."
+            return ", ".join(said for said in (report.family, cut(report.approach, 140)) if said) + "."
         case CodeReport():
             return "code that passed its check." if report.check else "code."
         case TuneReport():

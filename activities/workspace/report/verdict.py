@@ -9,6 +9,10 @@ from schemas.delivery import Prepared
 from schemas.metric import Score
 
 NO_MODEL = "No language model was used: the playbook, a rule-based engineer, made every decision."
+NO_MODEL_SEARCH = (
+    "No language model was used: a greedy search made the decisions, and the playbook, a rule-based engineer, "
+    "did the work."
+)
 METHODS = {
     "single": "one model",
     "mean": "a blend by weighted mean",
@@ -76,7 +80,7 @@ def headline(facts: Facts) -> Score | None:
 def engine(facts: Facts) -> str:
     """Who decided: the sentence for the banner."""
     if costs.no_language_model(facts):
-        return NO_MODEL
+        return NO_MODEL_SEARCH if costs.SEARCH in costs.models(facts) else NO_MODEL
     used = costs.models(facts)
     if len(used) == 1:
         return f"Every role was played by {next(iter(used))}."
