@@ -6,7 +6,7 @@ from pathlib import Path
 from activities.execution import environments
 from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
-from schemas.tool import InspectEnvironment, Install
+from schemas.tool import InspectEnvironment, Install, Installed
 
 
 class SettingUp:
