@@ -8,21 +8,25 @@ import contextlib
 import importlib.util
 import json
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from activities.errors import BadInput
 from activities.workspace.blend import prediction_frame
-from activities.workspace.parts import BLOCK
 from activities.workspace.predictions import Classes, Predictions
 from activities.workspace.values import label_codes
 from schemas.task import Task
 
+_SECONDS = 300.0
 Grade = Callable[[pd.DataFrame, pd.DataFrame], float]
 
 
@@ -37,6 +41,7 @@ def load_grade(folder: Path, name: str) -> Grade:
     if spec is None or spec.loader is None or not (folder / script).is_file():
         raise GradeFailed(f"{script} is not in {folder}")
     module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode = True  # the task's folder is the person's: nothing is left in it
     with contextlib.redirect_stdout(sys.stderr):
         try:
             spec.loader.exec_module(module)
@@ -56,17 +61,37 @@ def load_grade(folder: Path, name: str) -> Grade:
     return grade
 
 
-def main(folder: str, name: str, labels: str, task_json: str, classes_json: str) -> None:
+def check_grade(folder: Path, task: Task, labels: pd.DataFrame, classes: Classes) -> None:
+    """A metric of one's own must work before hours are spent: in a process, it grades labels against themselves."""
+    with TemporaryDirectory() as place:
+        labels.to_parquet(Path(place) / "labels.parquet", index=False)
+        (Path(place) / "task.json").write_text(task.model_dump_json(), encoding="utf-8")
+        (Path(place) / "classes.json").write_text(json.dumps(classes), encoding="utf-8")
+        command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(folder.resolve()), place]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env=environment)
+        except subprocess.TimeoutExpired as error:
+            slow = f"{task.metric.name} took longer than {_SECONDS:.0f} s on {len(labels)} rows"
+            raise BadInput(f"key `metric`: {slow}: make it faster") from error
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise BadInput(f"key `metric`: {' '.join(last)} (it was tried on the labels as predictions of themselves)")
+
+
+def main(folder: str, place: str) -> None:
     """Grades labels as predictions of themselves; a failure is one line on stderr."""
-    task = Task.model_validate_json(task_json)
-    frame = pd.read_parquet(labels).drop(columns=BLOCK)
-    classes: Classes = {key: tuple(value) for key, value in json.loads(classes_json).items()}
+    task = Task.model_validate_json((Path(place) / "task.json").read_text(encoding="utf-8"))
+    recorded = json.loads((Path(place) / "classes.json").read_text(encoding="utf-8"))
+    classes: Classes = {key: tuple(value) for key, value in recorded.items()}
+    frame = pd.read_parquet(Path(place) / "labels.parquet")
+    predicted = prediction_frame(_perfect(frame, task, classes), task, classes)
     try:
-        value = load_grade(Path(folder), name)(frame, prediction_frame(_perfect(frame, task, classes), task, classes))
+        value = load_grade(Path(folder), task.metric.name)(frame, predicted)
     except GradeFailed as error:
         sys.exit(" ".join(str(error).split()))
     if not math.isfinite(value):
-        sys.exit(f"{name} gave {value}, which is no finite number")
+        sys.exit(f"{task.metric.name} gave {value}, which is no finite number")
 
 
 def _perfect(frame: pd.DataFrame, task: Task, classes: Classes) -> Predictions:

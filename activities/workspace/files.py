@@ -108,11 +108,10 @@ def _is_train(name: str) -> bool:
 
 
 def _extras(given: Given, used: list[Path]) -> tuple[Path, ...]:
-    """Files that belong to the data and are no part of the above; beside a description, scripts do not."""
+    """Files that belong to the data and are no part of the above, nor of a task whose data lies beside it."""
     taken = {path.resolve() for path in used}
-    if given.data == given.folder:
-        taken |= {(given.folder / name).resolve() for name in (*DESCRIPTIONS, *SCRIPTS, TASK_FILE)}
-    if given.description_file is not None:
-        taken.add(given.description_file.resolve())
+    taken |= {(given.data / name).resolve() for name in (*SCRIPTS, TASK_FILE)}
+    said = [given.data / name for name in DESCRIPTIONS if (given.data / name).is_file()]
+    taken |= {path.resolve() for path in said if path.read_bytes().decode("utf-8-sig", "replace") == given.description}
     found = (path for path in files_below(given.data) if path.resolve() not in taken)
     return tuple(path.relative_to(given.data) for path in found)

@@ -75,7 +75,17 @@ def run_own_split(given: Given, parts: Path, *, name: str, seed: int) -> OwnSpli
 
 
 def _run(given: Given, script: str, out: Path, seed: int) -> None:
-    command = [sys.executable, script, "--data", str(given.data.resolve()), "--out", str(out), "--seed", str(seed)]
+    command = [
+        sys.executable,
+        "-B",
+        script,
+        "--data",
+        str(given.data.resolve()),
+        "--out",
+        str(out),
+        "--seed",
+        str(seed),
+    ]
     try:
         done = subprocess.run(command, cwd=given.folder, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from activities.errors import BadInput
+from activities.workspace.custom import check_grade
 from activities.workspace.layout import Layout
 from activities.workspace.metrics import is_custom
 from activities.workspace.own_split import check_own_split, run_own_split
@@ -27,7 +24,6 @@ from schemas.profile import DataProfile
 from schemas.task import Task
 
 _MOST_DIGESTS = 100
-_GRADE_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -51,10 +47,9 @@ def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
     with _room(layout) as draft:
         if given.file.split_script is not None:
             return _prepare_own(given, layout, draft, seed)
-        settled = settle(folder, seed=seed)
+        settled = _settled(folder, seed)
         views = Views(settled)
         _write_parts(views, draft / "withheld" / "parts")
-        _check_grade(settled, draft / "withheld" / "parts")
         (draft / "withheld" / CLASSES).write_text(json.dumps(settled.classes), encoding="utf-8")
         views.to_train(draft / "view", settled.division.view)
         profile = profile_view(draft / "view", settled.task)
@@ -70,7 +65,14 @@ def check(folder: Path, *, seed: int = 0) -> Task | None:
     if given.file.split_script is not None:
         check_own_split(given)
         return None
-    return settle(folder, seed=seed).task
+    return _settled(folder, seed).task
+
+
+def _settled(folder: Path, seed: int) -> Settled:
+    settled = settle(folder, seed=seed)
+    if is_custom(settled.task.metric.name):
+        check_grade(settled.given.folder, settled.task, settled.labels, settled.classes)
+    return settled
 
 
 def _prepare_own(given: Given, layout: Layout, draft: Path, seed: int) -> Preparation:
@@ -113,26 +115,6 @@ def _put(layout: Layout, draft: Path, task: Task, profile: DataProfile) -> None:
     layout.profile.write_text(profile.model_dump_json(indent=2), encoding="utf-8")
     (draft / "task.json").write_text(task.model_dump_json(indent=2), encoding="utf-8")
     (draft / "task.json").rename(layout.settled)
-
-
-def _check_grade(settled: Settled, parts: Path) -> None:
-    """A metric of one's own must work before hours are spent: it grades the labels against themselves."""
-    name = settled.task.metric.name
-    if not is_custom(name):
-        return
-    labels = next(iter(sorted(parts.glob("*/labels.parquet"))))
-    command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(settled.given.folder.resolve()), name]
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [*command, str(labels), settled.task.model_dump_json(), json.dumps(settled.classes)],
-        capture_output=True,
-        timeout=_GRADE_SECONDS,
-        check=False,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-    if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise BadInput(f"key `metric`: {' '.join(last)} (it was tried on the labels as predictions of themselves)")
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pytest
 from activities.errors import BadInput
 from activities.workspace.layout import Layout
 from activities.workspace.parts import BLOCK, Part, estimate_part, final_part, select_parts
-from activities.workspace.prepare import Preparation, prepare
+from activities.workspace.prepare import Preparation, check, prepare
 from activities.workspace.tables import is_table, read_table
 from schemas.task import Task
 from tests.workspace import tasks
@@ -356,3 +356,33 @@ def test_views_never_share_a_file_with_the_data_given(tmp_path: Path) -> None:
     prepare(given, layout)
     own = {path.stat().st_ino for path in given.rglob("*") if path.is_file()}
     assert not own & {path.stat().st_ino for path in layout.folder.rglob("*") if path.is_file()}
+
+
+def test_what_makes_the_task_is_no_data_even_where_it_lies_beside(tmp_path: Path) -> None:
+    data = tmp_path / "all"
+    given = tasks.houses(tmp_path / "given")
+    shutil.move(given / "data", data)
+    shutil.copy(given / "description.md", data / "description.md")
+    for name in ("task.yaml", "grade.py", "split.py"):
+        (data / name).write_text("# mine\n")
+    (given / "task.yaml").write_text(f"data: {data}\n")
+    layout = Layout(tmp_path / "run")
+    layout.folder.mkdir()
+    made = prepare(given, layout)
+    assert made.profile.files == ("description.md",)
+    assert made.notes == ()
+
+
+def test_a_check_says_what_preparation_would_and_writes_nothing(tmp_path: Path) -> None:
+    given = tasks.houses(tmp_path / "given")
+    before = _bytes(given)
+    task = check(given)
+    layout = Layout(tmp_path / "run")
+    layout.folder.mkdir()
+    assert prepare(given, layout).task == task
+    assert _bytes(given) == before
+    (given / "task.yaml").write_text("metric: grade.py:f\ndirection: lower\n")
+    (given / "grade.py").write_text("def f(truth, predicted):\n    raise OSError('disk')\n")
+    with pytest.raises(BadInput, match=r"grade.py:f failed: OSError: disk"):
+        check(given)
+    assert _bytes(given).keys() - before.keys() == {"task.yaml", "grade.py"}
