@@ -85,6 +85,7 @@ class AggregateRequest(Request):
     role: Role = Role.AGGREGATOR
     candidates: tuple[Candidate, ...]
     seconds: float | None = None  # until the deadline, when asked
+    run_seconds: float | None = None  # until the run's: delivery trains each member again in what is left
 
 
 AnyRequest = SetupRequest | DesignRequest | CodeRequest | TuneRequest | AggregateRequest
