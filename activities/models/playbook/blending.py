@@ -19,7 +19,9 @@ MOST_MEMBERS = 3  # delivery trains each again, and the run's reserve is for thr
 MOST_PICKS = 6
 FIRST_SHARES = ((1, 1), (2, 1))  # of the leader and a second: half, or a third
 MOST_LOOKS = 16  # at the withheld labels of `select`
-KEPT = 25.0  # seconds, with less than which nothing more is looked at: to report, and for delivery
+KEPT = 45.0  # seconds, with less than which nothing more is looked at: to report, and for delivery
+DELIVERING = 80.0  # seconds of delivery beside trainings: looks, estimate, checks, package
+AGAIN, AGAIN_FOLDS = 1.4, 2.6  # how long delivery trains a member, against its trial (one fold's part of it)
 SECONDS_PER_LOOK = 4.0  # guessed; looks of one step run side by side
 
 
@@ -34,6 +36,7 @@ class Blending:
     failed: set[Counts]
     left: float | None
     refused: bool  # the method does not work for these members
+    room: float | None  # seconds of their trials, up to which delivery can train members again
 
     @classmethod
     def of(cls, conversation: Conversation, request: AggregateRequest) -> "Blending | None":
@@ -49,7 +52,7 @@ class Blending:
         seen, agreement, failed = _results(mine)
         left = _left(calls, request.seconds)
         refused = bool(mine) and not seen and len(failed) >= 1
-        return cls(considered, current, seen, agreement, failed, left, refused)
+        return cls(considered, current, seen, agreement, failed, left, refused, _room(request))
 
     @property
     def leader(self) -> int:
@@ -139,11 +142,22 @@ class Blending:
         """One more pick of any candidate, within the number of members that delivery can bear."""
         counts = dict(here)
         numbers = [n for n in self.candidates if n in counts or len(counts) < MOST_MEMBERS]
+        numbers = [n for n in numbers if n in counts or self._fits({*counts, n})]
         if len(counts) == 1:
             others = [n for n in numbers if n not in counts]
             return [_with(counts, n, picks) for n in others for picks in FIRST_SHARES]
         made = [_with({**counts}, n, (1, 1)) for n in numbers]
         return [option for option in made if not _multiple(option)]
+
+    def _fits(self, members: set[int]) -> bool:
+        """Delivery can train them all again; where it cannot even train the leader, nothing is lost by a blend."""
+        if self.room is None or self._seconds({self.leader}) > self.room:
+            return True
+        return self._seconds(members) <= self.room
+
+    def _seconds(self, members: set[int]) -> float:
+        trials = [self.candidates[number].best for number in sorted(members)]
+        return sum(trial.seconds for trial in trials if trial is not None)
 
     def _mix(self, counts: Counts) -> Mix:
         total = sum(count for _, count in counts)
@@ -173,6 +187,14 @@ def _considered(candidates: tuple[Candidate, ...]) -> dict[int, Candidate]:
     reach = FAR * max(abs(leading.high - leading.low) / 2, 1e-12)
     near = [c for score, c in scored if abs(score.value - leading.value) <= reach]
     return {c.number: c for c in near[:MOST_CANDIDATES]}
+
+
+def _room(request: AggregateRequest) -> float | None:
+    """Seconds of trials that delivery has the time to repeat on all rows."""
+    if request.run_seconds is None:
+        return None
+    folds = request.task.split.folds
+    return (request.run_seconds - DELIVERING) / (AGAIN_FOLDS / folds if folds else AGAIN)
 
 
 def _method(request: AggregateRequest) -> Literal["mean", "rank", "vote"]:

@@ -146,8 +146,8 @@ def _variant(request: DesignRequest, recipes: list[KnowledgeEntry]) -> tuple[Kno
 
 
 def _approach(entry: KnowledgeEntry) -> str:
-    first = entry.summary.split(". ")[0].rstrip(".")
-    return (f"{entry.name}: {first}" if first else entry.name)[:400]
+    """The first sentence, which says what the recipe is."""
+    return (entry.summary.split(". ")[0].rstrip(".") or entry.name)[:200]
 
 
 def _report(choice: Choice) -> Step:

@@ -59,7 +59,7 @@ def _first_tunes(view: View, free: list[Standing]) -> Iterator[Decision]:
         minutes = rounds.first_tune(view, standing) / 60
         what = "Its revised code was not trained yet." if standing.score else "It has code and no score."
         brief = f"{what} {minutes:.1f} of {view.seconds / 60:.1f} min for an early signal, then its best changes."
-        yield Tune(candidate=standing.number, minutes=round(minutes, 3), brief=brief)
+        yield Tune(candidate=standing.number, minutes=round(minutes, 2), brief=brief)
 
 
 def _codes(view: View, free: list[Standing]) -> Iterator[Decision]:
@@ -124,7 +124,7 @@ def _mends(view: View, free: list[Standing]) -> Iterator[Decision]:
         elif standing.cut and rounds.fits_training(view, standing):
             seconds = rounds.first_tune(view, standing)
             brief = f"The time cut the last training off before it gave a score; now {seconds / 60:.1f} min."
-            yield Tune(candidate=card.number, minutes=round(seconds / 60, 3), brief=brief)
+            yield Tune(candidate=card.number, minutes=round(seconds / 60, 2), brief=brief)
         elif card.failures and view.seconds > rounds.CODING:
             yield Code(candidate=card.number, brief=f"No training gave a score: {card.last[:300]} Mend it.")
 
@@ -143,7 +143,7 @@ def _improvements(view: View, free: list[Standing]) -> Iterator[Decision]:
             f"It is {'the leader' if place == 1 else f'number {place}'} with {_value(standing)}; its best training took"
             f" {standing.seconds:.0f} s, {view.seconds:.0f} s are left: {seconds / 60:.1f} min to improve it."
         )
-        yield Tune(candidate=standing.number, minutes=round(seconds / 60, 3), brief=brief)
+        yield Tune(candidate=standing.number, minutes=round(seconds / 60, 2), brief=brief)
 
 
 def _revisions(view: View, free: list[Standing]) -> Iterator[Decision]:
@@ -224,7 +224,7 @@ def _thought(view: View, decisions: list[Decision]) -> str:
             "A person wrote a note. The playbook goes by rules and cannot read prose, so the note changes nothing here;"
             " discard, extend, pause and stop are understood, and a language model as manager reads notes."
         )
-    scores = "; ".join(f"{s.number} {s.card.family}: {_value(s)}" for s in view.ranked) or "no scores yet"
+    scores = "; ".join(f"{s.number} {s.card.family}: {_value(s)}" for s in view.ranked) or "No scores yet"
     kinds = ", ".join(f"{d.kind} {getattr(d, 'candidate', '')}".strip() for d in decisions)
     parts.append(f"{view.seconds:.0f} s to explore, {view.room} places free. {scores}. Now: {kinds}.")
     return " ".join(parts)
