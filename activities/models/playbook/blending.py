@@ -243,7 +243,8 @@ def _best(known: list[tuple[Counts, Score]]) -> tuple[Counts, Score]:
 def _words(counts: Counts) -> str:
     if len(counts) == 1:
         return f"candidate {counts[0][0]}"
-    return "candidates " + " + ".join(f"{count}x{number}" for number, count in counts)
+    numbers = ", ".join(str(number) for number, _ in counts)
+    return f"candidates {numbers} at {':'.join(str(count) for _, count in counts)}"
 
 
 def _left(calls: list[Call], seconds: float | None) -> float | None:

@@ -112,7 +112,11 @@ def _first(request: DesignRequest, recipes: list[KnowledgeEntry]) -> Choice:
     parents = tuple(f"{number}@{commit[:12]}" for number, commit in request.parents)
     if entry is not None:
         made = Plan(approach=_approach(entry), family=entry.family, recipe=entry.name, parents=parents)
-        return Choice(made, entry, f"{entry.name}: rank {entry.rank} for this data, and no other candidate's kind.")
+        return Choice(
+            made,
+            entry,
+            f"The recipe {entry.name} has rank {entry.rank} for this data, and no other candidate is of its kind.",
+        )
     entry, change = _variant(request, recipes)
     approach = f"{_approach(entry)}, varied"[:400]
     made = Plan(approach=approach, family=entry.family, recipe=entry.name, parents=parents, config=change)

@@ -25,8 +25,8 @@ def essay(plan: Plan, entry: KnowledgeEntry, task: Task, profile: DataProfile, r
     """A design: model, data, training, validation, why this for this data, risks."""
     sections = (
         (f"{plan.approach} for {task.name}", "Designed by the playbook, by rules; no language model was used."),
-        ("Model", entry.summary),
-        ("Why", " ".join(text for text in (reason, entry.why, _facts(profile)) if text)),
+        ("Model", _sentence(entry.summary)),
+        ("Why", " ".join(_sentence(text) for text in (reason, entry.why, _facts(profile)) if text)),
         ("Data", "\n".join(_data(task, profile))),
         ("Training", _training(plan, entry)),
         ("Validation", _validation(task, profile)),
@@ -34,6 +34,11 @@ def essay(plan: Plan, entry: KnowledgeEntry, task: Task, profile: DataProfile, r
     )
     first, *rest = sections
     return f"# {first[0]}\n\n{first[1]}\n" + "".join(f"\n## {title}\n\n{text}\n" for title, text in rest)
+
+
+def _sentence(text: str) -> str:
+    plain = text.strip().rstrip(".")
+    return f"{plain[:1].upper()}{plain[1:]}."
 
 
 def _facts(profile: DataProfile) -> str:
