@@ -51,7 +51,9 @@ def extend(environment: Path, packages: Sequence[str]) -> Path:
     try:
         made = _remembered(folder, asked)
         if made is None:
-            made = _remember(folder, asked, uv.resolve("\n".join(asked), environment / "bin" / "python"))
+            added = uv.additions("\n".join(wanted), environment / LOCK, environment / "bin" / "python")
+            pins = distributions.pinned(given) | distributions.pinned(added)
+            made = _remember(folder, asked, distributions.lock_text(pins))
         return _made(folder, made, environment)
     except uv.UvFailed as error:
         why = "there is no network to packages; do without them" if error.offline else "they do not fit"

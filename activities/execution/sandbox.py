@@ -1,5 +1,6 @@
 """Which sandbox works on this host, and why another does not."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,8 +9,6 @@ from pathlib import Path
 from shutil import which
 from tempfile import gettempdir
 
-import structlog
-
 from activities.errors import BadInput
 from activities.execution.base import Sandbox
 from activities.execution.bubblewrap import Bubblewrap, programs
@@ -17,7 +16,8 @@ from activities.execution.container import Container
 from activities.execution.unconfined import Unconfined
 from schemas.job import Limits, Step
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
+KERNEL = Path("/proc/sys")
 NAMES = ("auto", "bubblewrap", "container", "none")
 TRIAL = Step(name="probe", argv=("/bin/sh", "-c", "test -e /proc/self"), mounts=(), workdir="/", seconds=20)
 SETTINGS = (
@@ -60,7 +60,7 @@ def choose(name: str = "auto", *, scratch: Path | None = None) -> Sandbox:
     why = "; ".join(failed) or "none is installed"
     if name != "auto":
         raise BadInput(f"the sandbox {name!r} does not work here: {why}")
-    log.warning("no sandbox works here: generated code runs with all that its user can read and write", why=why)
+    log.warning("no sandbox works here: generated code runs with all that its user can read and write (%s)", why)
     return without
 
 
@@ -111,7 +111,7 @@ def _image(sandbox: Container) -> str | None:
 def _advice() -> str:
     """The setting that forbids user namespaces, if one can be seen to."""
     for name, wanted, why in SETTINGS:
-        file = Path("/proc/sys", *name.split("."))
+        file = KERNEL.joinpath(*name.split("."))
         value = file.read_text().strip() if file.is_file() else None
         forbids = value == "0" if wanted != "0" else value not in (None, "0")
         if forbids:

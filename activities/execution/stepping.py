@@ -21,7 +21,7 @@ from activities.execution.wording import Ending, Reason
 from schemas.job import Limits, Step
 
 LOOK = 0.2  # seconds between looks at memory, time and stop requests
-LOOK_AT_DISK = 5.0
+LOOK_AT_DISK = 1.0
 DRAIN = 2.0  # seconds for the last output, once all processes are gone
 CHUNK = 1 << 16
 LIKELY_VICTIM = "800"  # the kernel takes generated code before anything else when memory is short

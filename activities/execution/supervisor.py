@@ -6,11 +6,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
+from activities.errors import BadInput
 from activities.execution import devices, mounts, processes, sealed, wording
+from activities.execution.base import Sandbox
 from activities.execution.durable import try_lock
 from activities.execution.folder import JobFolder, Order
 from activities.execution.leases import Lease, Leases, Ticket
@@ -142,9 +145,7 @@ class Supervisor:
 
     def _run(self, number: int, step: Step, lease: Lease, before: Sequence[StepState]) -> wording.Ending:
         label = f"{sha256(str(self._folder.path).encode()).hexdigest()[:16]}-{number}"
-        sandbox = choose(self._order.sandbox, scratch=self._folder.scratch)
-        if sandbox.name != self._state.sandbox:
-            self._write(sandbox=sandbox.name)
+        sandbox = self._sandbox
         sandbox.clean(label)  # of a supervisor that died
         command = sandbox.command(
             step,
@@ -162,6 +163,17 @@ class Supervisor:
         finally:
             sandbox.clean(label)
             self._unseal(number, step, output)
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        try:
+            found = choose(self._order.sandbox, scratch=self._folder.scratch)
+        except BadInput as error:
+            self._end("failed", str(error))
+        self._write(sandbox=found.name)
+        if found.name == "none":
+            self._output.line("no sandbox: this code can read and write whatever its user can")
+        return found
 
     def _output_of(self, number: int, step: Step) -> Output:
         if not step.sealed:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ SIGNS_OF_NO_NETWORK = (
     *("dns error", "error sending request", "Failed to fetch", "Connection refused", "timed out", "Network is"),
     *("Could not connect", "tunnel error", "connect error", "operation timed out"),
 )
-MINUTES = 30 * 60
+LONGEST = 30 * 60  # seconds
+ADDED = re.compile(r"^ ?\+ (\S+==\S+)", re.MULTILINE)
 
 
 class UvFailed(Exception):
@@ -37,6 +39,17 @@ def resolve(requirements: str, python: Path) -> str:
     )
 
 
+def additions(requirements: str, lock: Path, python: Path) -> str:
+    """What is to be added to an environment, a line each; what it has keeps its versions, and is not looked up."""
+    plan = _run(
+        *("pip", "install", "--dry-run", "--no-build", "--python", str(python), "--constraints", str(lock)),
+        *("--requirements", "-"),
+        *sources(),
+        given=requirements,
+    )
+    return "\n".join(ADDED.findall(plan))
+
+
 def install(lock: str, python: Path) -> None:
     """Exactly these, from wheels only: the building of a source package would run its code outside the sandbox."""
     _run(
@@ -50,7 +63,7 @@ def install(lock: str, python: Path) -> None:
 def compile_bytecode(environment: Path, packages: Path) -> None:
     """Nothing can be compiled later, where the environment is read-only. No code of the packages runs here."""
     command = [str(environment / "bin" / "python"), "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(packages)]
-    subprocess.run(command, capture_output=True, timeout=MINUTES, check=False)  # some packages hold files for others
+    subprocess.run(command, capture_output=True, timeout=LONGEST, check=False)  # some packages hold files for others
 
 
 def sources() -> list[str]:
@@ -89,10 +102,10 @@ def _run(*arguments: str, given: str = "") -> str:
         input=given,
         capture_output=True,
         text=True,
-        timeout=MINUTES,
+        timeout=LONGEST,
         env=environment,
         check=False,
     )
     if ran.returncode != 0:
         raise UvFailed(ran.stderr.strip()[-2_000:])
-    return ran.stdout
+    return ran.stdout or ran.stderr  # a plan is told among the messages
