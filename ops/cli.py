@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from activities.errors import BadInput
@@ -15,6 +14,8 @@ from ops.console import failing
 from ops.errors import CommandFailed
 
 INTERRUPTED = 130
+# typer has click within or beside it, depending on its version: the base of what both raise for bad usage
+USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,12 +54,12 @@ def run_command(arguments: list[str]) -> int:
     """Runs one command; 0 done, 1 failed, 2 bad input, 3 stopped or paused."""
     json = "--json" in arguments
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="aibuildai", standalone_mode=False)
     except (BadInput, CommandFailed) as error:
         return failing(error, json=json)
-    except click.UsageError as error:
+    except USAGE as error:
         return failing(BadInput(_usage(error)), json=json)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # what reads our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,6 +67,8 @@ def run_command(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: click.UsageError) -> str:
-    command = error.ctx.command_path if error.ctx else "aibuildai"
-    return f"{error.format_message()}\nSee `{command} --help`."
+def _usage(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "aibuildai"
+    words = getattr(error, "format_message", error.__str__)()  # it names the flag, which `message` does not
+    return f"{words}\nSee `{command} --help`."

@@ -1,15 +1,45 @@
-"""What this machine has to run candidates with: torch, and what activities.execution finds."""
+"""What this machine has to run candidates with: sandbox, devices, their environment, torch."""
 
 import importlib.metadata
+from pathlib import Path
 
 import torch
 
-from ops.checks import Check, ok, warn
+from activities.errors import BadInput, NeedsPerson
+from activities.execution import devices, environments, sandbox
+from ops.checks import Check, bad, ok, warn
 from ops.settings import Settings
 
 
-def checks(settings: Settings) -> list[Check]:  # noqa: ARG001
-    return [_torch()]
+def checks(settings: Settings) -> list[Check]:
+    return [_sandbox(), _devices(settings), _environment(settings.home), _torch()]
+
+
+def _sandbox() -> Check:
+    findings = sandbox.probe()
+    working = next((finding for finding in findings if finding.works), None)
+    if working is not None:
+        return ok("sandbox", f"{working.name} ({working.program})")
+    why = "; ".join(f"{finding.program}: {finding.detail}" for finding in findings) or "none is installed"
+    return warn(
+        "sandbox",
+        f"none works here: {why}",
+        "mend what is named above; until then playbook runs go on without a sandbox, and say so",
+    )
+
+
+def _devices(settings: Settings) -> Check:
+    try:
+        return ok("devices", ", ".join(devices.discover(settings.devices)))
+    except BadInput as error:
+        return bad("devices", settings.devices, str(error))
+
+
+def _environment(home: Path) -> Check:
+    try:
+        return ok("candidates' environment", str(environments.base(home)))
+    except (NeedsPerson, OSError) as error:
+        return bad("candidates' environment", str(home / "environments"), str(error))
 
 
 def _torch() -> Check:
@@ -17,7 +47,7 @@ def _torch() -> Check:
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
         return ok("torch", f"{version}, {names}")
-    built = torch.version.cuda
-    if built:
-        return warn("torch", f"{version}, built for CUDA {built}, finds no GPU", "check the driver with nvidia-smi")
+    if torch.version.cuda:
+        found = f"{version}, built for CUDA {torch.version.cuda}, finds no GPU"
+        return warn("torch", found, "see `nvidia-smi`; without a GPU, networks train on the CPU")
     return ok("torch", f"{version}, CPU build")

@@ -78,8 +78,10 @@ def _made(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate({key: value for key, value in values.items() if KEYS[key] is model})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise BadInput(f"setting {problems}") from error
+        problems = [
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}, not {item['input']!r}" for item in error.errors()
+        ]
+        raise BadInput(f"setting {'; '.join(problems)}") from error
 
 
 def _sensible(budget: Budget) -> None:

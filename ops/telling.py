@@ -35,10 +35,12 @@ from schemas.event import (
 )
 from schemas.role import AnyReport, CodeReport, DesignReport, TuneReport
 
+MOST = 240  # characters of a line while one watches; `history` gives all
 
-def line(entry: LedgerEntry) -> str:
+
+def line(entry: LedgerEntry, most: int = MOST) -> str:
     """The time of day, and what happened."""
-    return f"{entry.at.astimezone():%H:%M:%S}  {tell(entry.event)}"
+    return f"{entry.at.astimezone():%H:%M:%S}  {_short(tell(entry.event), most)}"
 
 
 def tell(event: Event) -> str:  # one case per event
@@ -53,18 +55,20 @@ def tell(event: Event) -> str:  # one case per event
             return _because(event.phase, event.why)
         case ManagerDecided():
             decided = "; ".join(decision(one) for one in event.decisions) or "nothing now"
-            return _because(f"manager, turn {event.turn}: {decided}", _short(event.thought))
+            return _because(f"manager, turn {event.turn}: {decided}", event.thought)
         case DecisionRefused():
             return _because(f"refused: {decision(event.decision)}", event.why)
         case InvocationStarted():
-            return _because(f"{event.invocation} started", _short(event.brief))
+            return _because(f"{event.invocation} started", event.brief)
         case AttemptFailed():
             then = ", another attempt follows" if event.again else ""
-            return _because(f"{event.invocation}: attempt {event.attempt} failed ({event.cause}{then})", event.error)
+            return _because(
+                f"{event.invocation}: attempt {event.attempt} failed ({event.cause}{then})", event.why or event.error
+            )
         case InvocationReported(report=report):
             return _reported(report)
         case InvocationFailed():
-            return _because(f"{event.invocation} failed", _short(event.why))
+            return _because(f"{event.invocation} failed", event.why)
         case TrialScored():
             return _because(f"candidate {event.candidate} scored {score(event.score)}", event.note)
         case ScoreRejected():
@@ -108,7 +112,7 @@ def _of_the_run(
             return f"chosen: {report.method} of candidate {members}, {score(event.score)} on select"
         case ReportScored(estimated=estimated):
             found = f"last estimate: {score(estimated.score)} on report" if estimated.score else "no last estimate"
-            return _because(found, _short(estimated.problem or ""))
+            return _because(found, estimated.problem or "")
         case RefitEnded(refitted=refitted):
             return _because("trained again on all rows" if refitted.done else "not refitted", refitted.problem or "")
         case DeliveryVerified(verified=verified):
@@ -135,18 +139,18 @@ def decision(one: Decision) -> str:
         case Tune():
             return f"tune candidate {one.candidate} for {one.minutes:g} min"
         case Discard():
-            return f"discard candidate {one.candidate} ({_short(one.why)})"
+            return f"discard candidate {one.candidate} ({one.why})"
         case Wait():
             return "wait"
         case Finish():
-            return f"finish ({_short(one.why)})"
+            return f"finish ({one.why})"
         case _:
             assert_never(one)
 
 
 def _reported(report: AnyReport) -> str:
     if report.problem:
-        return _because(f"{report.invocation} could not do it", _short(report.problem))
+        return _because(f"{report.invocation} could not do it", report.problem)
     match report:
         case DesignReport():
             what = f"{report.family}: {report.approach}"
@@ -156,7 +160,7 @@ def _reported(report: AnyReport) -> str:
             best = next((trial.score for trial in report.trials if trial.job == report.best), None)
             what = f"{len(report.trials)} trainings" + (f", best {score(best)}" if best else "")
         case _:
-            what = _short(report.summary)
+            what = report.summary
     cost = f" ({money(report.spend.dollars)})" if report.spend.dollars != 0 else ""
     return f"{report.invocation} reported: {what}{cost}"
 
@@ -165,6 +169,6 @@ def _because(what: str, why: str) -> str:
     return f"{what}: {why}" if why else what
 
 
-def _short(text: str, most: int = 160) -> str:
+def _short(text: str, most: int) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"

@@ -10,6 +10,8 @@ from ops.errors import CommandFailed
 from ops.settings import Settings
 from schemas.event import LedgerEntry
 
+WHOLE = 20_000  # characters: a reason is never cut here
+
 
 def add(app: typer.Typer) -> None:
     app.command(name="history", help="What was decided, in order, with the reasons.")(history)
@@ -40,7 +42,7 @@ async def _history(settings: Settings, prefix: str, *, json: bool) -> int:
 
 
 def _line(entry: LedgerEntry) -> str:
-    return f"{entry.seq:>4}  {entry.at.astimezone():%Y-%m-%d} {telling.line(entry)}"
+    return f"{entry.seq:>4}  {entry.at.astimezone():%Y-%m-%d} {telling.line(entry, WHOLE)}"
 
 
 async def _verify(settings: Settings, prefix: str, *, json: bool) -> int:

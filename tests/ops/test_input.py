@@ -1,0 +1,111 @@
+"""What bad input gets: exit code 2, a message that names it, nothing started and nothing left behind."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from ops.cli import run_command
+from ops.connection import read_server
+from ops.settings import Settings
+from tests.ops.conftest import Shell
+
+
+@pytest.fixture
+def here(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Commands in this process; the logging that they set up is undone."""
+    monkeypatch.setenv("AIBUILDAI_HOME", str(home.home))
+    monkeypatch.setenv("COLUMNS", "200")
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield home
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Give a task folder, or --data-dir"),
+        (["/no/such/folder"], "/no/such/folder: there is no such folder"),
+        (["TASK", "--minutes", "0.5"], "30 s is too small"),
+        (["TASK", "--minutes", "soon"], "--minutes"),
+        (["TASK", "--model", "gpt"], "'gpt'"),
+        (["TASK", "--model", "claude-opus-4-5"], "claude-opus-4-5"),
+        (["TASK", "--set", "models.coder=gpt"], "'gpt'"),
+        (["TASK", "--set", "sedd=3"], "did you mean seed"),
+        (["TASK", "--policy", "genius"], "genius"),
+        (["TASK", "--candidates", "0"], "candidates"),
+        (["TASK", "--data-dir", "/no/data"], "/no/data: there is no such folder"),
+        (["TASK", "--instruction", "@/no/text"], "@/no/text cannot be read"),
+        (["TASK", "--colour", "red"], "--colour"),
+    ],
+)
+def test_bad_input_is_named_and_starts_nothing(
+    here: Settings, task: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = here
+    code = run_command(["run", *[str(task) if word == "TASK" else word for word in arguments], "--json"])
+    out, err = capsys.readouterr()
+    assert code == 2, err
+    assert says in err
+    assert json.loads(out)["exit"] == 2
+    assert read_server(home) is None
+    assert not home.home.exists()
+
+
+async def test_bad_data_is_named_by_file_and_column(shell: Shell, home: Settings, task: Path) -> None:
+    (task / "task.yaml").write_text("target: weight\n")
+    found = await shell("run", task)
+    assert found.code == 2
+    assert "weight" in found.err
+    assert not home.home.exists()
+
+
+async def test_a_home_that_cannot_be_written_is_named(shell: Shell, task: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    shell.home = tmp_path / "file" / "home"
+    found = await shell("run", task)
+    assert found.code == 2
+    assert f"the home folder {shell.home} cannot be written" in found.err
+
+
+async def test_a_temporal_that_cannot_be_reached_is_a_failure_not_bad_input(shell: Shell, task: Path) -> None:
+    shell.variables["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
+    found = await shell("run", task, "--detach")
+    assert found.code == 1
+    assert "Temporal at 127.0.0.1:1 cannot be reached" in found.err
+    assert list(shell.home.glob("runs/*")) == []
+
+
+async def test_task_init_writes_what_it_found_with_reasons_and_never_over_a_persons_own(
+    shell: Shell, task: Path
+) -> None:
+    found = await shell("task", "init", task, "--json")
+    assert found.code == 0, found.err
+    assert (found.json["task"]["target"], found.json["task"]["metric"]) == ("height", "rmse")
+    text = (task / "task.yaml").read_text()
+    assert "target: height" in text
+    again = await shell("task", "init", task)
+    assert again.code == 2
+    assert "--force" in again.err
+    assert (await shell("task", "init", task, "--force")).code == 0
+
+
+async def test_doctor_says_what_to_do_before_anything_was_started(shell: Shell) -> None:
+    found = await shell("doctor")
+    assert found.code == 0, found.out
+    assert "ok    python: " in found.out
+    assert "warn  server: the embedded server was not started yet\n      `aibuildai up` starts it" in found.out
+
+
+async def test_acts_on_a_run_that_is_not_there_start_nothing(shell: Shell, home: Settings) -> None:
+    for arguments in (["pause", "x"], ["status", "x"], ["stop", "x"], ["history", "x"], ["report", "x"]):
+        found = await shell(*arguments)
+        assert found.code == 2, arguments
+        assert "there is no run 'x'" in found.err
+    assert read_server(home) is None
