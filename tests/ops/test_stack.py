@@ -90,7 +90,7 @@ async def test_a_server_whose_workers_do_not_come_up_is_not_left_behind(
         return ["/bin/sh", "-c", f"echo {queue} is broken; exit 1"]
 
     monkeypatch.setattr(workers, "command", broken)
-    with pytest.raises(CommandFailed, match=r"(?s)worker for aibuildai(-gpu)? ended; .* is broken":
+    with pytest.raises(CommandFailed, match=r"(?s)worker for aibuildai(-gpu)? ended; .* is broken"):
         await stack.up(home)
     assert seen[0] is not None
     assert not seen[0].process.alive
