@@ -94,7 +94,7 @@ class LocalJobs:
                 Order(
                     id=id,
                     spec=spec,
-                    home=str(self._home),
+                    home=str(self._home.resolve()),
                     devices=self._devices,
                     sandbox=self._sandbox,
                     ordered_at=datetime.now(UTC),

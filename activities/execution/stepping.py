@@ -6,8 +6,8 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,16 +84,12 @@ class Watch:
         with selectors.DefaultSelector() as selector:
             os.set_blocking(pipe.fileno(), False)
             selector.register(pipe, selectors.EVENT_READ)
-            ended = os.pidfd_open(process.pid)
-            try:
-                selector.register(ended, selectors.EVENT_READ)
+            with _end_of(process.pid, selector):
                 while process.poll() is None and time.monotonic() < self._kill_at:
                     for key, _ in selector.select(timeout=LOOK):
                         if key.fileobj is pipe and not self._pump(pipe):
                             selector.unregister(pipe)
                     self._look(process.pid)
-            finally:
-                os.close(ended)
 
     def _pump(self, pipe: IO[bytes]) -> bool:
         """Takes what is there. False at the end of the output."""
@@ -116,8 +112,8 @@ class Watch:
         now = time.monotonic()
         if now < self._next_look:
             return
-        self._next_look = now + LOOK
         used = processes.usage(os.getpid(), self.bounds.limits.memory_mb)
+        self._next_look = now + max(LOOK, 20 * (time.monotonic() - now))  # where it takes long, it is done less often
         self.memory_mb = max(self.memory_mb, used.memory_mb)
         self.count = max(self.count, used.processes)
         self._look_at_disk(now)
@@ -168,6 +164,21 @@ class Watch:
             seconds=time.monotonic() - self.began,
             end_of_output="" if self.step.sealed else self._end.decode(errors="replace"),
         )
+
+
+@contextmanager
+def _end_of(pid: int, selector: selectors.BaseSelector) -> Iterator[None]:
+    """Wakes the selector when the process ends. Kernels before 5.3 cannot, and the next look finds out."""
+    try:
+        number = os.pidfd_open(pid)
+    except OSError:
+        yield
+        return
+    try:
+        selector.register(number, selectors.EVENT_READ)
+        yield
+    finally:
+        os.close(number)
 
 
 def _environment() -> dict[str, str]:

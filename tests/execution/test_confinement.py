@@ -157,6 +157,14 @@ async def test_without_a_sandbox_nothing_outlives_a_dead_supervisor_once_the_job
     assert not [process for process in everyone if _lives(process)]
 
 
+async def test_a_stop_reaches_what_runs_in_a_shell(bench: Bench) -> None:
+    step = bench.step(STAYS, argv=("sh", "-c", "python train.py --out /out; true"))
+    await bench.jobs.start(bench.spec(step, limits=Limits(grace_seconds=0.5)), id="tuner.1.1.j1")
+    await bench.until((bench.out / "running").exists)
+    await bench.jobs.stop("tuner.1.1.j1")
+    assert (bench.out / "told").read_text() == "SIGTERM"
+
+
 async def test_a_time_out_says_what_the_code_should_have_done(bench: Bench) -> None:
     state = await bench.run(bench.step("import time\ntime.sleep(60)\n", seconds=0.3))
     assert state.phase == "failed"
