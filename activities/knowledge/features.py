@@ -65,7 +65,8 @@ def validation(profile: DataProfile, task: Task) -> Config:
     if kind == "group":
         return {"validation": "group", "validation_column": column or profile.group_column}
     if kind == "time":
-        return {"validation": "periods", "validation_column": column or profile.time_column}
+        between = "blocks" in task.split.why  # test rows lie between the labelled ones, not after them
+        return {"validation": "periods" if between else "time", "validation_column": column or profile.time_column}
     if profile.group_column:
         return {"validation": "group", "validation_column": profile.group_column}
     return {"validation": "random" if task.metric.predicts == "value" else "stratified", "validation_column": None}

@@ -114,7 +114,7 @@ def boosted(profile: DataProfile, task: Task) -> Settled:
 def linear(profile: DataProfile, task: Task) -> Settled:
     facts = Facts.of(profile, task)
     config = common(profile, task) | {
-        "bags": 3,
+        "bags": 3 if facts.small else 1,
         "refit": True,
         "classifier": "svm" if facts.text else "logistic",
         "classes_c": [0.5] if facts.text else [0.03, 0.3, 3.0],
@@ -150,19 +150,19 @@ def linear(profile: DataProfile, task: Task) -> Settled:
 def extra_trees(profile: DataProfile, task: Task) -> Settled:
     facts = Facts.of(profile, task)
     config = common(profile, task) | {
-        "bags": 2,
+        "bags": 3 if facts.small else 1,
         "refit": True,
         "date_views": VIEWS if facts.timed else None,
-        "trees": 240,
+        "trees": 180,
         "min_rows": 1 if facts.small else 2,
-        "max_features": 0.3 if facts.sequence else 0.8,
+        "max_features": 0.3 if facts.sequence else 0.7,
         "text_dimensions": 60,
     }
     trials: list[Config] = [
         {"max_features": 1.0, "note": "each cut picks from all columns"},
         {"max_features": 0.4, "note": "trees that differ more"},
         {"min_rows": 4, "note": "smoother trees"},
-        {"trees": 480, "note": "more trees"},
+        {"trees": 360, "note": "more trees"},
     ]
     why = "random cuts err unlike boosting, which makes it a good second opinion"
     fits = not (facts.text and facts.classes > 20)
@@ -198,13 +198,13 @@ def _shape(facts: Facts) -> Config:
     tokens = {"token_size": 128, "token_dropout": 0.5, "word_ngrams": [1, 2], "char_ngrams": [3, 5], "text_min_rows": 1}
     if facts.text:
         return tokens | {
-            "bags": 1, "refit": True, "refit_seeds": 3, "epochs": 8, "patience": 8, "batch": 64,
+            "bags": 1, "refit": True, "refit_seeds": 2, "epochs": 8, "patience": 8, "batch": 64,
             "learning_rate": 0.001, "weight_decay": 0.01, "hidden": 256, "layers": 1, "dropout": 0.45,
             "smoothing": 0.1, "number_bins": 4,
         }  # fmt: skip
     return tokens | {
-        "bags": 5 if facts.small else 3, "refit": False, "refit_seeds": 3, "epochs": 60 if facts.small else 30,
-        "patience": 15, "batch": 32 if facts.small else 128, "learning_rate": 0.002, "weight_decay": 0.02,
+        "bags": 3, "refit": False, "refit_seeds": 3, "epochs": 40 if facts.small else 25,
+        "patience": 12, "batch": 32 if facts.small else 256, "learning_rate": 0.002, "weight_decay": 0.02,
         "hidden": 128 if facts.small else 256, "layers": 2, "dropout": 0.1, "smoothing": 0.0, "number_bins": 8,
         "token_size": 32, "token_dropout": 0.2, "text_min_rows": 5,
     }  # fmt: skip

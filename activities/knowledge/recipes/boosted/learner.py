@@ -45,7 +45,9 @@ class Learner:
                 self._boost(key, head, data, check, min(most, 30) if self.config["quick"] else most, progress)
 
     def _boost(self, key: Key, head: Head, data: lgb.Dataset, check: lgb.Dataset | None, most: int, progress: Progress):
-        calls = [_watch(progress, head.name if len(self.views) == 1 else f"{head.name}_{key[1] + 1}")]
+        left = len(self.views) * len(self.heads) - len(self.models)
+        name = head.name if len(self.views) == 1 else f"{head.name}_{key[1] + 1}"
+        calls = [_watch(progress, name, progress.portion(left))]
         if check is not None:
             calls.insert(0, lgb.early_stopping(int(self.config["early_stopping_rounds"]), verbose=False))
         checks = [] if check is None else [check]
@@ -86,13 +88,13 @@ class Learner:
         return {key: max(1, round(growth * float(np.mean([one.rounds[key] for one in members])))) for key in keys}
 
 
-def _watch(progress: Progress, name: str):
-    """Logs each round's loss, and stops where the time is up."""
+def _watch(progress: Progress, name: str, until: float):
+    """Logs each round's loss, and stops where the time is up: all of it, or this model's part of it."""
 
     def after_round(env: lgb.callback.CallbackEnv) -> None:
         for _, loss, value, *_ in env.evaluation_result_list or ():
             progress.log_often(env.iteration + 1, **{f"valid_{name}_{loss}": value})
-        if progress.should_stop():
+        if progress.stopped or progress.elapsed > until:
             raise lgb.callback.EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
     after_round.order = 20

@@ -45,6 +45,10 @@ class Progress:
             self._next_keep = self.elapsed + KEEP_SECONDS
         return due
 
+    def portion(self, count: int) -> float:
+        """The elapsed seconds at which one of `count` pieces that are left should end, so that each gets its time."""
+        return self.elapsed + max(self.seconds - self.elapsed, 0.0) / max(count, 1)
+
     def log(self, step: float, **values: float) -> None:
         """One line of metrics.jsonl; names begin with train_ or valid_."""
         numbers = {name: round(float(value), 6) for name, value in values.items() if value == value}

@@ -41,13 +41,14 @@ class Learner:
             held = _filled(matrix.transform(valid)) if valid is not None else None
             for goal in self.goals:
                 forest = self._forest(goal)
+                until = progress.portion(len(self.views) * len(self.goals) - len(self.forests))
                 self.forests[goal, place] = forest
                 for count in self._counts():
                     _grow(forest, count, table, self._truth(goal, truth))
                     if held is not None:
                         loss = _loss(forest, held, self._truth(goal, valid_truth))
                         progress.log_often(count, **{f"valid_{goal}_loss": loss})
-                    if progress.should_stop():
+                    if progress.stopped or progress.elapsed > until:
                         break
 
     def _counts(self) -> list[int]:
