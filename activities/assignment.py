@@ -81,7 +81,7 @@ async def carry_out(assignment: Assignment[R], equipment: Equipment) -> R:
         agent = Journaled(_live(assignment, equipment, bench, rendered), journal)
         report = await _report(assignment, bench, agent, journal)
         report = report.model_copy(
-            update={"attempt": request.attempt, "spend": spent(journal.records), "turns": agent.turns}
+            update={"attempt": request.attempt, "spend": spent(journal.records), "turns": agent.replies}
         )
         await journal.append(Ended(at=bench.limits.now(), report=report.model_dump(mode="json")))
     finally:

@@ -1,19 +1,16 @@
 """The six roles as activities: what a worker registers."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities import aggregator, coder, designer, manager, setup, tuner
-from activities.agent.doing import Doing, heartbeats
+from activities.agent.doing import Doing
 from activities.agent.tracing import bound
 from activities.assignment import Assignment, Equipment, carry_out
-from activities.errors import Impossible, NeedsPerson
+from activities.attended import attended
 from activities.host import Host
 from activities.models.base import Model
 from schemas.base import RunRef
@@ -32,8 +29,6 @@ from schemas.role import (
     TuneRequest,
 )
 from schemas.state import Managed, ManageRequest
-
-LONGEST_ERROR = 4_000  # characters that enter history
 
 R = TypeVar("R", bound=Report)
 
@@ -72,14 +67,14 @@ class RoleActivities:
     async def manager(self, request: ManageRequest) -> Managed:
         names = {"run": request.run.id, "role": "manager", "invocation": request.invocation}
         with bound(**names, attempt=request.attempt):
-            async with _attended() as doing:
+            async with attended() as doing:
                 return await manager.take_turn(request, self._equipment(request.run, request.model, "none", doing))
 
     async def _carried_out(self, assignment: Assignment[R]) -> R:
         request = assignment.request
         names = {"run": request.run.id, "role": str(request.role), "invocation": request.invocation}
         with bound(**names, candidate=assignment.candidate, attempt=request.attempt):
-            async with _attended() as doing:
+            async with attended() as doing:
                 equipment = self._equipment(request.run, request.model, request.sandbox, doing)
                 return await carry_out(assignment, equipment)
 
@@ -94,26 +89,3 @@ class RoleActivities:
             sandbox=chosen,
             doing=doing,
         )
-
-
-@asynccontextmanager
-async def _attended() -> AsyncIterator[Doing]:
-    """Heartbeats around the work, and its errors in the words that the workflow knows: bounded, and named."""
-    doing = Doing()
-    try:
-        async with heartbeats(doing):
-            yield doing
-    except NeedsPerson as error:
-        raise ApplicationError(str(error)[:LONGEST_ERROR], type="NeedsPerson", non_retryable=True) from None
-    except Impossible as error:
-        raise ApplicationError(str(error)[:LONGEST_ERROR], type="Impossible", non_retryable=True) from None
-    except ApplicationError:
-        raise
-    except asyncio.CancelledError:
-        details = activity.cancellation_details()
-        if details is not None and details.worker_shutdown:
-            raise ApplicationError("the worker was shut down; its jobs run on", type="WorkerShutdown") from None
-        raise
-    except Exception as error:
-        words = f"{type(error).__name__}: {error}"
-        raise ApplicationError(words[:LONGEST_ERROR], type=type(error).__name__) from error

@@ -21,14 +21,17 @@ class Journaled:
         self._replies = {record.turn: record.reply for record in journal.records if isinstance(record, Replied)}
         self._results = {record.number: record for record in journal.records if isinstance(record, Result)}
         self.turns = 0
+        self.replies = 0
         self._calls = 0
 
     async def ask(self, messages: Sequence[Message]) -> Reply:
         """The journaled reply, or a new one, which is on disk before it is returned."""
         self.turns += 1
-        recalled = self._replies.get(self.turns)
-        if recalled is not None:
-            return recalled
+        reply = self._replies.get(self.turns) or await self._asked(messages)
+        self.replies += 1
+        return reply
+
+    async def _asked(self, messages: Sequence[Message]) -> Reply:
         await self._live.limits.until_released()
         self._live.limits.admit(self.turns)
         await self._journal.append(Asking(at=self._live.limits.now(), turn=self.turns))

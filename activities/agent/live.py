@@ -57,11 +57,12 @@ class Live:
         known = block.name if block.name in {spec.name for spec in self.toolbox.specs} else "unknown"
         call = Call(number=number, job=f"{self.invocation}.j{number}")
         with span(f"tool.{known}", number=number), bound(job=call.job):
+            tree = None
             try:
                 done, failed = await self.toolbox.use(block, call), False
-            except ToolFailed as error:
+                tree = None if self.toolbox.reads_only(block.name) else await self.snapshot()
+            except ToolFailed as error:  # of the tool, or of a tree that no repository may hold
                 done, failed = Done(str(error)), True
-            tree = None if self.toolbox.reads_only(block.name) else await self.snapshot()
             seconds = time.monotonic() - began
             _log.info("tool", tool=known, number=number, is_error=failed, seconds=round(seconds, 2))
         return Result(

@@ -1,6 +1,7 @@
 """The ends of an invocation: each role's report tool, refused while the work that it reports is not there."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 
 import yaml
 
@@ -10,6 +11,7 @@ from activities.tools.bench import Bench
 from activities.tools.evaluating import members_of
 from activities.tools.trials import trials_of
 from activities.workspace.scorer import score_members
+from schemas.candidate import Member
 from schemas.role import AggregateReport, AnyReport, CodeReport, DesignReport, Role, SetupReport, TuneReport
 from schemas.tool import (
     Checked,
@@ -133,8 +135,8 @@ class Reporting:
         members = members_of(bench.layout, given.members)
         if (given.method == "single") != (len(members) == 1):
             raise ToolFailed("method single is for one member, and the others are for several")
-        if given.method != "single" and not (bench.worktree / "inference.py").is_file():
-            raise ToolFailed("a blend is delivered with your repository's inference.py, which is not written yet")
+        if given.method != "single":
+            check_blend(bench, members, given.method)
         claim = await score_members(bench.layout, bench.task, members, given.method)
         report = AggregateReport(
             invocation=bench.invocation,
@@ -151,6 +153,22 @@ def installs(bench: Bench) -> list[Installed]:
     """What was installed so far."""
     found = [result for result in bench.done() if result.tool == "install" and not result.is_error]
     return [Installed.model_validate_json(result.content) for result in found]
+
+
+def check_blend(bench: Bench, members: Sequence[Member], method: str) -> None:
+    """What will be delivered must be what is scored. Raises ToolFailed where the repository says something else."""
+    if not (bench.worktree / "inference.py").is_file():
+        raise ToolFailed("a blend is delivered with your repository's inference.py, which is not written yet")
+    file = bench.worktree / "blend.json"
+    if not file.is_file():
+        return
+    try:
+        blend = json.loads(file.read_text())
+        written = {int(one["candidate"]): float(one["weight"]) for one in blend["members"]}, blend["method"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToolFailed(f"blend.json cannot be read: {error!r}") from None
+    if written != ({member.candidate: member.weight for member in members}, method):
+        raise ToolFailed("blend.json names other members, weights or another method than your report; make them agree")
 
 
 def front_matter(bench: Bench) -> dict[str, object]:

@@ -83,7 +83,7 @@ class Work:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
-    async def use(self, tools: tuple[Tool, ...], name: str, number: int | None = None, **given: object) -> Done:
+    async def use(self, tools: tuple[Tool, ...], name: str, number: int | None = None, /, **given: object) -> Done:
         number = number or len(self.results) + 1
         call = Call(number=number, job=f"{self.bench.invocation}.j{number}")
         done = await Toolbox(tools).use(ToolUseBlock(id=f"use_{number}", name=name, input=given), call)

@@ -10,14 +10,15 @@ from activities import aggregator, coder, designer, setup, tuner
 from activities.agent.doing import Doing
 from activities.agent.journal import ended, read
 from activities.assignment import Assignment, Equipment, R, carry_out
-from activities.errors import NeedsPerson
+from activities.errors import NeedsPerson, ToolFailed
 from activities.models.scripted import ScriptedModel, calls, says
 from activities.tools.bench import Bench
+from activities.tools.reporting import check_blend
 from activities.tools.trials import read_trial
 from activities.workspace.layout import Layout
 from activities.workspace.repository import Repository
 from schemas.base import RunRef
-from schemas.candidate import Candidate
+from schemas.candidate import Candidate, Member
 from schemas.job import JobState, Limits
 from schemas.message import ModelRequest, Reply
 from schemas.role import AggregateRequest, CodeReport, CodeRequest, DesignReport, DesignRequest, TuneReport, TuneRequest
@@ -261,6 +262,28 @@ async def test_a_blend_is_evaluated_and_delivered_with_revisions(stage: Stage) -
     assert report.claim == trained.trials[0].score
     assert report.members[0].revision == read_trial(stage.layout, "tuner.1.3.j1").trial.revision
     assert report.revision is not None
+
+
+@pytest.mark.parametrize(
+    ("blend", "words"),
+    [
+        (None, None),
+        ('{"method": "mean", "members": [{"candidate": 1, "weight": 0.5}]}', "names other members"),
+        ('{"method": "mean"}', "cannot be read"),
+    ],
+)
+async def test_a_blend_says_the_same_in_code_and_report(work: Work, blend: str | None, words: str | None) -> None:
+    member = Member(candidate=1, job="tuner.1.1.j1", revision="r", weight=0.7)
+    with pytest.raises(ToolFailed, match=r"inference\.py, which is not written"):
+        check_blend(work.bench, (member,), "mean")
+    work.write(**{"inference.py": ""})
+    if blend is None:
+        work.write(**{"blend.json": '{"method": "mean", "members": [{"candidate": 1, "weight": 0.7}]}'})
+        check_blend(work.bench, (member,), "mean")
+        return
+    work.write(**{"blend.json": blend})
+    with pytest.raises(ToolFailed, match=words):
+        check_blend(work.bench, (member,), "mean")
 
 
 async def test_what_a_person_must_mend_is_raised(stage: Stage) -> None:
