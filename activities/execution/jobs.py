@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+import psutil
 
 from activities.errors import NeedsPerson
 from activities.execution import output, processes, surroundings
@@ -138,7 +140,6 @@ def _last_words(folder: JobFolder) -> str:
 
 def _kill_supervisor(folder: JobFolder) -> None:
     """The end of a supervisor is the end of its job's processes."""
-    wanted = str(folder.path.resolve())
-    for process in processes.supervisors():
-        if wanted in process.cmdline():
-            os.kill(process.pid, signal.SIGKILL)
+    for process in processes.supervisors(str(folder.path.resolve())):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -115,8 +115,11 @@ def _proportional(process: psutil.Process) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def supervisors() -> Iterator[psutil.Process]:
+def supervisors(folder: str) -> list[psutil.Process]:
+    """Of the job in that folder."""
+    found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if "activities.execution.supervisor" in process.cmdline():
-                yield process
+            if process.cmdline()[-2:] == ["activities.execution.supervisor", folder]:
+                found.append(process)
+    return found

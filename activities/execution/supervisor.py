@@ -26,7 +26,7 @@ from schemas.job import JobPhase, JobState, Step, StepState
 PATIENCE = 1.0  # for those who only look whether the lock is held
 BEAT = 5.0  # seconds between records of a running step's time and memory
 QUEUE_LOOK = 0.1
-MOST_RESTARTS = 5
+MOST_RESTARTS = 10
 
 
 class Suspended(Exception):

@@ -152,10 +152,10 @@ async def test_a_job_that_kills_its_supervisor_again_and_again_is_given_up(bench
     supervisor.kill()
     psutil.wait_procs([supervisor], timeout=10)
     folder = JobFolder.of(bench.root / "jobs", "tuner.1.1.j1")
-    write_whole(folder.state_file, folder.state().model_copy(update={"restarts": 5}).model_dump_json())
+    write_whole(folder.state_file, folder.state().model_copy(update={"restarts": 10}).model_dump_json())
     state = await bench.ended()
     assert state.phase == "failed"
-    assert "its supervisor died 6 times" in str(state.problem)
+    assert "its supervisor died 11 times" in str(state.problem)
 
 
 async def test_a_supervisor_that_cannot_start_is_an_error_with_its_last_words(bench: Bench) -> None:
