@@ -199,7 +199,13 @@ class Simulation:
         if value is None and place >= len(line.scores):
             return 2.0, [InvocationReported(invocation=name, report=self.report(name, number, (), None))]
         found = score(value, line.half) if value is not None else None
-        trial = Trial(job=f"{name}.j1", revision=f"t{next(self.job)}", score=found, seconds=line.training)
+        trial = Trial(
+            job=f"{name}.j1",
+            revision=f"t{next(self.job)}",
+            score=found,
+            seconds=line.training,
+            problem=None if found else "broken",
+        )
         events: list[Event] = []
         if found is not None:
             events.append(

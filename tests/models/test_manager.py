@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.candidate import Candidate
+from schemas.candidate import Candidate, Trial
 from schemas.decision import Code, Design, Discard, Finish, Tune
 from schemas.event import Event, InvocationReported, PersonSteered
 from schemas.message import Message, Reply, TextBlock
@@ -215,6 +215,17 @@ async def test_a_training_that_the_time_cut_off_gets_more_time() -> None:
     first, second = run.of(Tune)[:2]
     assert second.minutes > 2 * first.minutes
     assert run.state.candidates[1].best is not None
+
+
+async def test_a_tune_whose_last_training_never_ended_gets_more_time_instead_of_new_code() -> None:
+    card = candidate(1, tunes=1, failures=1)
+    trial = Trial(job="tuner.1.4.j3", revision="r")
+    report = TuneReport(invocation="tuner.1.4", candidate=1, trials=(trial,), problem="its time ran out")
+    told = (InvocationReported(invocation="tuner.1.4", report=report),)
+    reply = await decide(card, happenings=told, max_candidates=1)
+    assert made(reply) == [("tune", 1)]
+    again = await decide(card.model_copy(update={"tunes": 2}), happenings=told, max_candidates=1)
+    assert made(again) == [("code", 1)]
 
 
 async def test_no_slot_idles_while_a_candidate_waits_for_its_next_step() -> None:

@@ -166,7 +166,7 @@ async def test_says_what_is_wrong_with_a_config_that_is_none() -> None:
 async def test_goes_on_where_the_last_gain_came_from() -> None:
     here = world(loss=lambda config: 1.0 / config["min_data_in_leaf"])
     here.files.pop("trials.yaml")
-    await play(here, request(70))
+    await play(here, request(90))
     leaves = [config["min_data_in_leaf"] for config, _ in here.trained]
     assert leaves[:4] == [20, 36, 65, 117]
 

@@ -13,6 +13,7 @@ from schemas.metric import Score
 from schemas.role import CodeReport, DesignReport, Role, TuneReport
 from schemas.state import Board, ManageRequest
 
+CUTS = 1  # tunes that the time cut off, after which it is the code that takes too long
 Last = Literal["design", "code", "tune", "failed", "none"]
 
 
@@ -126,7 +127,17 @@ def _standing(card: Candidate, busy: bool, turns: Sequence[ManageRequest], asked
     spent = cut = False
     for turn in turns:
         for event in _of(card.number, turn.happenings):
-            if isinstance(event, InvocationFailed) or event.report.problem is not None:
+            if isinstance(event, InvocationFailed):
+                last = "failed"
+                continue
+            if (
+                isinstance(event.report, TuneReport)
+                and card.tunes <= CUTS
+                and _cut(event.report, asked.get(card.number))
+            ):
+                last, cut = "tune", True
+                continue
+            if event.report.problem is not None:
                 last = "failed"
                 continue
             match event.report:
@@ -137,7 +148,7 @@ def _standing(card: Candidate, busy: bool, turns: Sequence[ManageRequest], asked
                 case TuneReport() as report:
                     last = "tune"
                     tunes_since = None if tunes_since is None else tunes_since + 1
-                    spent, cut = not report.trials, _cut(report, asked.get(card.number))
+                    spent, cut = not report.trials, False
                 case _:
                     continue
     if last == "none":
@@ -165,10 +176,12 @@ def _last_by_card(card: Candidate) -> Last:
 
 
 def _cut(report: TuneReport, minutes: float | None) -> bool:
-    """No score, and most of the time went into training."""
-    if any(trial.score is not None for trial in report.trials) or not report.trials or minutes is None:
+    """No score, and the time went into training: most of it, or the last training never came to an end."""
+    full = [trial for trial in report.trials if not trial.quick]
+    if not full or any(trial.score is not None for trial in full):
         return False
-    return sum(trial.seconds for trial in report.trials) >= 0.6 * minutes * 60
+    unended = full[-1].problem is None
+    return unended or (minutes is not None and sum(trial.seconds for trial in full) >= 0.6 * minutes * 60)
 
 
 def _minutes_asked(conversation: Conversation) -> dict[int, float]:

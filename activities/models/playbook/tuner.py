@@ -11,7 +11,7 @@ from schemas.tool import FileList, GiveUp, ListFiles, ReadFile, ReportTune, Trai
 
 RESULTS = "results"
 LEAST_SECONDS = 5.0  # below which nothing is trained
-SHARE = 0.95  # of what is left; the rest is for scoring and the report
+SHARE, SHARE_UNKNOWN = 0.95, 0.85  # of what is left; the rest is for surprises, of which a first training has more
 
 
 def next_step(conversation: Conversation) -> Step:
@@ -63,7 +63,8 @@ def _train(tuning: Tuning, proposal: Proposal) -> Step:
 
 def _training(tuning: Tuning, proposal: Proposal) -> Use:
     """One training, in the time that is left for it: long enough for surprises, not for all of the time."""
-    most = (tuning.left - tuning.overhead) * SHARE
+    share = SHARE if tuning.overhead_told is not None else SHARE_UNKNOWN
+    most = (tuning.left - tuning.overhead) * share
     if tuning.training_seconds is not None:
         most = min(most, tuning.training_seconds)
     if proposal.seconds is not None:

@@ -11,7 +11,7 @@ from schemas.metric import Score
 from schemas.role import TuneRequest
 from schemas.tool import FileList, Trained
 
-OVERHEAD, OVERHEAD_PER_PART = 3.0, 2.5  # seconds that a training costs beside its own: checkout, predictions, scoring
+OVERHEAD, OVERHEAD_PER_PART = 3.0, 4.0  # seconds that a training costs beside its own: checkout, predictions, scoring
 READ_BACK = 40  # earlier trainings that are looked at
 
 
