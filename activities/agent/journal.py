@@ -56,8 +56,14 @@ class FileJournal:
     async def append(self, record: JournalRecord) -> None:
         line = record.model_dump_json(exclude_defaults=False).encode() + b"\n"
         async with self._writing:
-            await asyncio.to_thread(_write, self._file, line)
-            self._records.append(record)
+            writing = asyncio.create_task(asyncio.to_thread(_write, self._file, line))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing  # the file must not be closed under the thread that writes to it
+                raise
+            finally:
+                self._records.append(record)
 
     def close(self) -> None:
         os.close(self._file)

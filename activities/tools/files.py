@@ -8,8 +8,9 @@ import yaml
 
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
-from activities.tools.reading import open_beneath, parts_of
+from activities.tools.reading import files_beneath, open_beneath, parts_of
 from activities.tools.roots import Joined
+from activities.workspace.repository import MOST_FILES
 from schemas.tool import EditFile, FileEntry, FileList, ListFiles, ReadFile, WriteConfig, WriteFile, Written
 
 MOST_ENTRIES = 400
@@ -106,6 +107,8 @@ class Writing:
         if len(text) > LARGEST_TEXT:
             raise ToolFailed(f"the text has {len(text)} characters; at most {LARGEST_TEXT} are written")
         target = self._folder.joinpath(*parts)
+        if not target.exists() and sum(1 for _ in files_beneath(self._folder)) >= MOST_FILES:
+            raise ToolFailed(f"the repository already holds {MOST_FILES} files, and no more are kept")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")

@@ -132,7 +132,12 @@ class Repository:
             cwd=self.git_dir.parent,
             env=self._environment(index, bare),
         )
-        output, errors = await process.communicate(stdin)
+        try:
+            output, errors = await process.communicate(stdin)
+        finally:
+            if process.returncode is None:  # whoever waited was cancelled
+                process.kill()
+                await process.wait()
         if process.returncode:
             words = errors.decode(errors="replace").strip()[-400:]
             raise GitFailed(f"git {arguments[0]} failed with status {process.returncode}: {words}")

@@ -1,5 +1,6 @@
 """Segments: what was complete is kept, and what an older attempt writes after it was left is void."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -92,6 +93,18 @@ async def test_a_segment_cut_at_any_byte_keeps_what_was_complete(tmp_path: Path)
         (folder / "a1.jsonl").write_bytes(written[:cut])
         complete = sum(end <= cut for end in ends)
         assert read(folder) == journal.records[:complete], f"cut at byte {cut}"
+
+
+async def test_a_writer_that_is_cancelled_leaves_a_whole_record(tmp_path: Path) -> None:
+    journal = await begin(tmp_path, 1)
+    writing = asyncio.create_task(journal.append(replied(1, "x" * 1_000_000)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    journal.close()
+    assert [record.turn for record in read(tmp_path) if isinstance(record, Replied)] == [1]
 
 
 async def test_an_attempt_begins_once(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from activities.agent.loop import CUT, NUDGE
 from activities.agent.records import Unanswered, spent
 from activities.errors import Impossible, NeedsPerson
 from activities.models.scripted import ScriptedModel, calls, says
+from activities.tools.base import Call, Done, Tool
 from schemas.message import ModelRequest, Reply, TextBlock, ToolResultBlock
-from tests.agent.world import World
+from tests.agent.world import Nothing, World
 
 REPORT = calls(("report", {}))
 
@@ -157,6 +158,21 @@ async def test_after_the_deadline_nothing_is_asked_but_what_is_journaled_counts(
     assert len(world.model.asked) == 2
 
 
+async def test_while_the_run_is_held_nothing_is_asked(tmp_path: Path) -> None:
+    mark = tmp_path / "HELD"
+    mark.touch()
+    world = world_of(tmp_path, REPORT)
+    world.limits = replace(world.limits, held=mark, deadline=utc_now() + timedelta(seconds=0.2))
+    with pytest.raises(LimitReached):
+        await world.attempt(1)
+    assert isinstance(world.model, ScriptedModel)
+    assert world.model.asked == []
+    mark.unlink()
+    world.limits = replace(world.limits, deadline=utc_now() + timedelta(minutes=5))
+    await world.attempt(2)
+    assert len(world.model.asked) == 1
+
+
 class Slow:
     """A model that never answers."""
 
@@ -189,9 +205,6 @@ async def test_a_model_that_says_what_a_person_must_do_lost_no_call(tmp_path: Pa
 
 async def test_calls_that_only_read_run_side_by_side(tmp_path: Path) -> None:
     """Each of two calls waits for the other to have begun: one after the other, they would wait for ever."""
-    from activities.tools.base import Call, Done, Tool
-    from tests.agent.world import Nothing
-
     world = world_of(tmp_path, calls(("meet", {}), ("meet", {})), REPORT)
     meeting = asyncio.Barrier(2)
 

@@ -135,6 +135,15 @@ async def test_what_no_repository_holds_is_not_written(work: Work, path: str) ->
         await write(work, path)
 
 
+async def test_no_more_files_are_written_than_a_repository_keeps(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.tools.files.MOST_FILES", 2)
+    await write(work, "a")
+    await write(work, "b")
+    with pytest.raises(ToolFailed, match="already holds 2 files"):
+        await write(work, "c")
+    await write(work, "b", "again")
+
+
 async def test_a_role_writes_what_is_its_own(work: Work) -> None:
     await write(work, "PLAN.md", only=("PLAN.md",))
     with pytest.raises(ToolFailed, match=r"PLAN\.md only, and not train\.py"):

@@ -21,7 +21,16 @@ from schemas.base import RunRef
 from schemas.candidate import Candidate, Member
 from schemas.job import JobState, Limits
 from schemas.message import ModelRequest, Reply
-from schemas.role import AggregateRequest, CodeReport, CodeRequest, DesignReport, DesignRequest, TuneReport, TuneRequest
+from schemas.role import (
+    AggregateRequest,
+    CodeReport,
+    CodeRequest,
+    DesignReport,
+    DesignRequest,
+    SetupRequest,
+    TuneReport,
+    TuneRequest,
+)
 from schemas.task import Task
 from tests.agent.world import Killed
 from tests.tools.conftest import CODE, Work
@@ -304,8 +313,6 @@ def names(assignment: Assignment[R], bench: Bench) -> Sequence[str]:
 
 
 def test_each_role_has_its_tools_and_no_other(stage: Stage, work: Work) -> None:
-    from schemas.role import SetupRequest
-
     reading = ["list_files", "read_file"]
     given = {**stage.common, "invocation": "x.1.1"}
     coding = CodeRequest(candidate=1, brief="", revision="r", **given)
