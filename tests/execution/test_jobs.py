@@ -179,8 +179,8 @@ async def test_waiting_ends_at_its_time_and_leaves_the_job_alone(bench: Bench) -
 
 async def test_stopping_all_leaves_no_process_of_a_run(bench: Bench) -> None:
     await bench.jobs.start(bench.spec(WAITS), id="tuner.1.1.j1")
-    await bench.jobs.start(bench.spec(bench.step(ONCE, name="other")), id="tuner.2.1.j1")
     await bench.until((bench.out / "running").exists)
+    await bench.jobs.start(bench.spec(bench.step(ONCE, name="other")), id="tuner.2.1.j1")
     [supervisor] = supervisors(bench)
     tree = [supervisor, *supervisor.children(recursive=True)]
     await bench.another().stop_all()
