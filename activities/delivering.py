@@ -1,5 +1,6 @@
 """Estimate, refit, final check and package: done by the system, with no agent's hand in it."""
 
+import asyncio
 from pathlib import Path
 
 from temporalio import activity
@@ -47,8 +48,10 @@ class DeliveryActivities:
     @activity.defn(name="release")
     async def release(self, request: ReleaseRequest) -> Released:
         async with attended("stopping what still runs"):
-            stopped = await self._host.jobs(request.run, request.sandbox or "auto").stop_all()
-            return Released(stopped=tuple(stopped))
+            jobs = self._host.jobs(request.run, request.sandbox or "auto")
+            left = jobs.running()
+            await jobs.stop_all()
+            return Released(stopped=left)
 
     @activity.defn(name="package")
     async def package(self, request: PackageRequest) -> Published:
@@ -58,7 +61,8 @@ class DeliveryActivities:
             blend = delivery.method != "single"
             weights = {m.candidate: parts.models[str(m.candidate) if blend else ""] for m in delivery.members}
             submission = request.verified.submission
-            folder = assemble(
+            folder = await asyncio.to_thread(
+                assemble,
                 layout,
                 delivery.task,
                 delivery.members,

@@ -1,5 +1,6 @@
 """AGGREGATING: what is chosen is scored, estimated, refitted, checked and packaged by the system itself."""
 
+import asyncio
 from datetime import timedelta
 from typing import TypeVar
 
@@ -84,18 +85,21 @@ class Delivery:
     async def _deliver(self, choice: ChoiceMade) -> str | None:
         """One choice to its end; why it cannot be delivered, or None."""
         request = self._request(choice)
-        estimated = await self._step(ESTIMATE, request)
-        if isinstance(estimated, str):
-            estimated = Estimated(problem=estimated)
-        self._record.add(ReportScored(estimated=estimated))
-        if estimated.problem is not None and self._record.state.task and self._record.state.task.split.folds:
+        # both only train, and neither needs the other's model
+        estimated, refitted = await asyncio.gather(self._estimate(request), self._refit(request))
+        if estimated.problem is not None and request.task.split.folds and not refitted:
             return f"the model could not be trained on all its rows: {estimated.problem}"
-        refitted = await self._refit(request)
         for final in (True, False) if refitted else (False,):
             problem = await self._check(request.model_copy(update={"refitted": final}))
             if problem is None:
                 return None
         return problem
+
+    async def _estimate(self, request: DeliveryRequest) -> Estimated:
+        told = await self._step(ESTIMATE, request)
+        estimated = Estimated(problem=told) if isinstance(told, str) else told
+        self._record.add(ReportScored(estimated=estimated))
+        return estimated
 
     async def _refit(self, request: DeliveryRequest) -> bool:
         state = self._record.state

@@ -154,11 +154,12 @@ class Explorer:
             self._invocations.sweep()
 
     async def _land(self, *, cut: bool) -> None:
-        """Waits for what is in flight: it reports by itself at its deadline, and is cancelled if it does not."""
+        """Waits for what is in flight: each reports by itself at its own deadline, and is cancelled if it does not."""
         if cut:
             self._invocations.cancel()
         if self._record.state.in_flight:
-            left = limits.explore_until(self._record.state) - workflow.now() + LANDING
+            last = max(flight.deadline for flight in self._record.state.in_flight.values())
+            left = last - workflow.now() + LANDING
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(
                     lambda: not self._record.state.in_flight or self._record.state.stop is not None,

@@ -10,11 +10,15 @@ DELIVERED_MEMBERS = 3  # trainings that delivery is expected to repeat
 
 
 def first_clock(started: datetime, budget: Budget, share: float | None) -> Clock:
-    """The run's times, with the share of them that is kept for aggregation and delivery."""
-    kept = budget.seconds * share if share is not None else min(max(0.12 * budget.seconds, 20.0), 2 * 3_600.0)
+    """The run's times, with the share of them that is kept for aggregation and delivery.
+
+    Delivery has a cost of its own however short a run is: some inferences for the final check, and a refit.
+    """
+    usual = max(0.12 * budget.seconds, min(90.0, 0.35 * budget.seconds))
+    kept = budget.seconds * share if share is not None else min(usual, 2 * 3_600.0)
     return Clock(
         started=started,
-        explore_until=started + timedelta(seconds=max(budget.seconds - kept, 0.5 * budget.seconds)),
+        explore_until=started + timedelta(seconds=budget.seconds - kept),
         deadline=started + timedelta(seconds=budget.seconds),
     )
 

@@ -18,12 +18,11 @@ from activities.delivery.bundle import (
 )
 from activities.errors import ToolFailed
 from activities.execution.base import Jobs
-from activities.workspace.verify import Perturbed, check_predictions, compare, perturbed
 from activities.workspace.layout import Layout
-from activities.workspace.parts import Part, estimate_part, final_part, select_parts
-from activities.workspace.parts import CLASSES
+from activities.workspace.parts import CLASSES, Part, estimate_part, final_part, select_parts
 from activities.workspace.repository import Repository
 from activities.workspace.scorer import score_members
+from activities.workspace.verify import Perturbed, check_predictions, compare, perturbed
 from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest, Estimated, Finding, Refitted, Verified
 from schemas.job import JobPurpose, JobSpec, JobState, Limits, Step
@@ -79,17 +78,15 @@ class Deliverer:
             / self._request.invocation
             / ("refitted" if self._request.refitted else "chosen")
         )
-        views = folder / "views"
+        views = folder / f"views.a{self._request.attempt}"  # a job of an earlier attempt may still read its own
         variations = await asyncio.to_thread(perturbed, inputs, self._request.task, clear(views))
         job = f"{self._request.invocation}.verify" + (".refitted" if self._request.refitted else "")
-        state = await self._run(
-            job, "verify", self._prediction_steps(parts, inputs, variations, folder, sealed=not real)
-        )
+        steps = self._prediction_steps(parts, inputs, variations, folder, sealed=not real)
+        state, empty = await asyncio.gather(self._run(job, "verify", steps), self._emptied(parts, inputs, folder, job))
         problem = _problem([state])
         if problem is not None:
             return Verified(passed=False, problem=problem, job_seconds=state.seconds)
         findings = await asyncio.to_thread(self._compared, inputs, variations, folder)
-        empty = await self._emptied(parts, inputs, folder, job)
         submission = folder / "original" / "predictions.csv"
         findings = [*findings, empty]
         return Verified(

@@ -23,6 +23,8 @@ def with_budget(**budget: float) -> RunState:
 def test_the_reserve_is_a_share_of_the_time_unless_it_is_set() -> None:
     assert limits.first_clock(START, Budget(seconds=6_000), None).explore_until == START + timedelta(seconds=5_280)
     assert limits.first_clock(START, Budget(seconds=6_000), 0.3).explore_until == START + timedelta(seconds=4_200)
+    short = limits.first_clock(START, Budget(seconds=200), None)
+    assert short.deadline - short.explore_until == timedelta(seconds=70)
     day = limits.first_clock(START, Budget(seconds=86_400), None)
     assert day.deadline - day.explore_until == timedelta(hours=2)
 
