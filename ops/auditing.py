@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.client import Client
-from temporalio.service import RPCError
 
-from ops import runs
+from ops import replaying, runs
 from ops.errors import CommandFailed
 from ops.settings import Settings
 from schemas.base import Record
@@ -39,14 +38,14 @@ class Verdict(Record):
 async def verify(settings: Settings, client: Client | None, run: str) -> Verdict:
     """Derives the ledger again from the histories and compares it, entry by entry, with the one that was kept."""
     kept = runs.read_ledger(runs.layout(settings, run))
-    live = await runs.ledger(settings, client, run) if client is not None else kept
     histories, source = await _histories(settings, client, run)
     try:
         derived = await rederive(run, histories)
     except workflow.NondeterminismError as error:
         problem = f"this version of the workflow would have gone another way: {error}"
-        return _verdict(run, histories, source, kept or live, [problem])
-    return _verdict(run, histories, source, derived, compare(kept or live, derived))
+        return _verdict(run, histories, source, kept, [problem])
+    live = await runs.new_entries(client, run, 0) if client is not None and not kept else None
+    return _verdict(run, histories, source, derived, compare(kept or live or [], derived))
 
 
 def compare(kept: Sequence[LedgerEntry], derived: Sequence[LedgerEntry]) -> list[str]:
@@ -81,27 +80,10 @@ def _verdict(
 
 async def _histories(settings: Settings, client: Client | None, run: str) -> tuple[list[str], str]:
     """The histories of all executions in order, from the server while it has them, else as they were exported."""
-    if client is not None:
-        try:
-            found = await fetched(client, run)
-        except RPCError:  # a server that has forgotten the run
-            found = []
-        if found:
-            return found, "server"
+    found = await replaying.histories(client, run) if client is not None else []
+    if found:
+        return found, "server"
     files = sorted((runs.layout(settings, run).folder / "history").glob("*.json"))
     if not files:
         raise CommandFailed(f"no history of {run} is on the server or in its folder")
     return [path.read_text(encoding="utf-8") for path in files], "folder"
-
-
-async def fetched(client: Client, run: str) -> list[str]:
-    """Every execution's history, from the first on: each names the one before it."""
-    histories: list[str] = []
-    execution: str | None = None
-    while True:
-        history = await client.get_workflow_handle(run, run_id=execution).fetch_history()
-        histories.insert(0, history.to_json())
-        started = history.events[0].workflow_execution_started_event_attributes
-        execution = started.continued_execution_run_id
-        if not execution:
-            return histories

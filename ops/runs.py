@@ -10,9 +10,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import BadInput
 from activities.workspace.layout import Layout
+from ops import replaying
 from ops.errors import CommandFailed
 from ops.settings import Settings
-from schemas.event import LedgerEntry
+from schemas.event import LedgerEntry, RunEnded
 from schemas.state import RunState
 from workflows import fold
 
@@ -85,17 +86,21 @@ async def _remote(client: Client, prefix: str) -> list[str]:
 
 
 async def known(settings: Settings, client: Client | None, run: str) -> Known:
-    """The run's state: from its workflow, or folded from the ledger in its folder where no worker answers."""
+    """The run's state: from its workflow; where no worker answers, from its ledger, or from its history replayed."""
     if client is not None:
         state = await live_state(client, run)
         if state is not None:
             return Known(state, live=True)
-    entries = read_ledger(layout(settings, run))
+    entries = await _recorded(client, run, read_ledger(layout(settings, run)))
     if not entries:
-        raise CommandFailed(
-            f"nothing can be read of {run}: no worker answers, and its folder holds no ledger yet; `aibuildai up` first"
-        )
+        raise CommandFailed(f"nothing is known of {run} yet, and no server answers: `aibuildai up`")
     return Known(folded(entries), live=False)
+
+
+def ended(settings: Settings, run: str) -> RunState | None:
+    """The last state of a run that has written its end to its folder: nobody has to be asked for it."""
+    entries = read_ledger(layout(settings, run))
+    return folded(entries) if entries and isinstance(entries[-1].event, RunEnded) else None
 
 
 async def live_state(client: Client, run: str) -> RunState | None:
@@ -136,10 +141,22 @@ async def _asked(ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
 
 
 async def ledger(settings: Settings, client: Client | None, run: str) -> list[LedgerEntry]:
-    """All that is known of a run's ledger: what was written to its folder, and what its workflow holds beyond."""
+    """All that is known of a run's ledger: what its folder holds, and what its workflow holds beyond.
+
+    Where no worker answers but the server does, the history is replayed here instead.
+    """
     entries = read_ledger(layout(settings, run))
-    more = await new_entries(client, run, entries[-1].seq if entries else 0) if client is not None else None
-    return entries + (more or [])
+    if client is None or (entries and isinstance(entries[-1].event, RunEnded)):
+        return entries
+    more = await new_entries(client, run, entries[-1].seq if entries else 0)
+    return entries + more if more is not None else await _recorded(client, run, entries)
+
+
+async def _recorded(client: Client | None, run: str, written: list[LedgerEntry]) -> list[LedgerEntry]:
+    """The ledger as it was written, or as the server's history gives it where that is further."""
+    if client is None or (written and isinstance(written[-1].event, RunEnded)):
+        return written
+    return max(written, await replaying.derived(client, run), key=len)
 
 
 def read_ledger(where: Layout) -> list[LedgerEntry]:

@@ -20,6 +20,9 @@ async def show(client: Client, run: str, url: str | None, *, json: bool, after: 
     try:
         state = await _followed(client, run, url, json=json, after=after)
     except asyncio.CancelledError:  # Ctrl-C
+        if json:
+            give({"run": run, "detached": True})
+            return 0
         say(f"\nDetached: the run goes on. Come back with: aibuildai watch {run}")
         return 0
     if json:

@@ -4,11 +4,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from opentelemetry import trace
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
-from ops import server, stack, staging
+from ops import server, stack, staging, telemetry
 from ops.asked import Asked, Spec
 from ops.connection import Target, connect_to
 from ops.errors import CommandFailed
@@ -30,6 +31,12 @@ class Started:
 
 async def start(settings: Settings, asked: Asked, spec: Spec, playground: Path | None) -> Started:
     """Checks the task, brings up what is down, and starts the workflow."""
+    telemetry.trace_if_asked()
+    with trace.get_tracer("aibuildai").start_as_current_span("aibuildai run"):
+        return await _checked_and_started(settings, asked, spec, playground)
+
+
+async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, playground: Path | None) -> Started:
     with tempfile.TemporaryDirectory(prefix="aibuildai-") as folder:
         staged = staging.stage(asked, Path(folder) / "task")
         staging.check(staged, spec.settings.seed)

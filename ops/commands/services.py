@@ -25,4 +25,5 @@ def down(context: typer.Context, json: Json = False) -> None:
     if json:
         give({"stopped": list(stopped)})
     else:
-        say(f"Stopped: {', '.join(stopped)}. Runs go on at the next `up`." if stopped else "Nothing ran.")
+        say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing ran.")
+        say("Runs go on at the next `up`; jobs that train meanwhile go on by themselves.")

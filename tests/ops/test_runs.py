@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
@@ -16,7 +18,7 @@ from temporalio.worker import Worker
 from activities.bookkeeping import BookkeepingActivities
 from ops.settings import Settings
 from schemas.role import DesignReport, DesignRequest
-from tests.ops.conftest import Finished, Shell
+from tests.ops.conftest import AIBUILDAI, Finished, Shell
 from tests.workflows.stage import Stage
 from workflows.build import BuildWorkflow
 from workflows.calls import CONTROL, GPU_SUFFIX
@@ -241,6 +243,26 @@ async def test_without_workers_a_run_is_read_from_its_folder(
     watched = await alone("watch", run)
     assert watched.code == 1
     assert "start it with `aibuildai up`" in watched.err
+
+
+async def test_on_a_terminal_one_screen_is_redrawn_and_ctrl_c_leaves_it(
+    aibuildai: Shell, gate: Gate, task: Path
+) -> None:
+    run = await detached(aibuildai, task)
+
+    def at_a_terminal() -> str:
+        variables = {**os.environ, "AIBUILDAI_HOME": str(aibuildai.home), "TERM": "xterm", **aibuildai.variables}
+        terminal = pexpect.spawn(str(AIBUILDAI), ["watch", run], env=variables, dimensions=(40, 160), timeout=60)
+        terminal.expect("EXPLORING.*left")
+        terminal.expect("designer, candidate 1")
+        terminal.sendintr()
+        terminal.expect(pexpect.EOF)
+        shown = terminal.before.decode()
+        terminal.close()
+        assert terminal.exitstatus == 0
+        return shown
+
+    assert f"Come back with: aibuildai watch {run}" in await asyncio.to_thread(at_a_terminal)
 
 
 async def test_watch_gives_programs_one_line_for_each_event(aibuildai: Shell, gate: Gate, task: Path) -> None:
