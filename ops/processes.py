@@ -48,8 +48,11 @@ def _born_elsewhere(pid: int) -> str | None:
         return None
 
 
-def spawn(argv: Sequence[str], *, log: Path, folder: Path, variables: Mapping[str, str] | None = None) -> Process:
-    """Starts a process in a session of its own, so that a terminal that closes does not end it."""
+def spawn(argv: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str] | None = None) -> Process:
+    """Starts a process in a session of its own, so that a terminal that closes does not end it.
+
+    `environment` is all that it gets; None hands on this process's own.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".1.log"))
@@ -61,7 +64,7 @@ def spawn(argv: Sequence[str], *, log: Path, folder: Path, variables: Mapping[st
             stderr=subprocess.STDOUT,
             cwd=folder,
             start_new_session=True,
-            env={**os.environ, **(variables or {})},
+            env=environment,
         )
     # a child that is dead already has no start time left to read; its record then says so
     return Process(pid=child.pid, born=born(child.pid) or "dead", argv=tuple(argv), log=str(log))

@@ -1,6 +1,7 @@
 """The embedded Temporal server: the development server on a SQLite file in the home folder, with its UI."""
 
 import asyncio
+import os
 import sys
 import sysconfig
 import time
@@ -71,7 +72,10 @@ def _spawn(settings: Settings, before: ServerRecord | None) -> ServerRecord:
     port = ports.choose(settings.port, before.port if before else ports.SERVER, "AIBUILDAI_PORT")
     ui = ports.choose(settings.ui_port, before.ui_port if before else ports.UI, "AIBUILDAI_UI_PORT", taken=(port,))
     log = settings.logs / "server.log"
-    process = spawn(command(settings.home / "temporal.db", port, ui), log=log, folder=settings.home)
+    argv = command(settings.home / "temporal.db", port, ui)
+    # no key, and none of OTEL_*: the server reads those too, and ends over an exporter that it does not know
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
+    process = spawn(argv, log=log, folder=settings.home, environment=environment)
     return ServerRecord(process=process, port=port, ui_port=ui)
 
 

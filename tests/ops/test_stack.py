@@ -40,6 +40,17 @@ async def test_the_server_is_started_found_again_and_comes_back_on_its_ports(hom
     assert back.process != first.process
 
 
+async def test_the_server_gets_no_key_and_none_of_our_tracing(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")  # over which the server itself would end
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "secret")
+    writable(home)
+    running, _ = await server.ensure(home)
+    given = Path(f"/proc/{running.process.pid}/environ").read_text()
+    assert "PATH=" in given
+    assert "OTEL" not in given
+    assert "secret" not in given
+
+
 async def test_a_server_that_was_killed_is_started_again(home: Settings) -> None:
     writable(home)
     first, _ = await server.ensure(home)
