@@ -181,14 +181,9 @@ def ranked(state: RunState) -> list[Candidate]:
 
 
 def refit_seconds(state: RunState, request: DeliveryRequest) -> float:
-    """About what training the members on all rows takes, on one device."""
-    folds = request.task.split.folds
-    total = 0.0
-    for member in request.members:
-        candidate = state.candidates.get(member.candidate)
-        seconds = candidate.best.seconds if candidate and candidate.best else 0.0
-        total += seconds / folds * 1.3 if folds else seconds * 1.4
-    return total + 20.0
+    """About what training the members on all rows takes, and checking what came of it."""
+    known = [state.candidates[member.candidate].best for member in request.members]
+    return limits.delivery_seconds(state, [best.seconds for best in known if best is not None]) + limits.CHECKS
 
 
 def _nothing_trained(state: RunState) -> str:

@@ -28,7 +28,7 @@ from schemas.role import (
 from schemas.task import Task
 from workflows.attempts import Attempts, GivenUp
 from workflows.calls import ACCOUNT, AGGREGATE, CODE, DESIGN, SCORE, SETUP, TUNE, Call
-from workflows.limits import explore_until
+from workflows.limits import explore_until, seconds_left
 from workflows.record import Record
 
 Asked = TypeVar("Asked", SetupRequest, DesignRequest, CodeRequest, TuneRequest, AggregateRequest)
@@ -56,7 +56,13 @@ class Invocations:
     async def aggregate(self, until: datetime) -> AggregateReport | None:
         """The aggregator's report; None if it gave none that can be used."""
         trained = tuple(c for c in self._record.state.candidates.values() if c.best is not None)
-        request = AggregateRequest(**self._common(Role.AGGREGATOR, None, until), candidates=trained)
+        now = workflow.now()
+        request = AggregateRequest(
+            **self._common(Role.AGGREGATOR, None, until),
+            candidates=trained,
+            seconds=(until - now).total_seconds(),
+            run_seconds=seconds_left(self._record.state, now),
+        )
         report = await self._invoke(AGGREGATE, request, "aggregator")
         usable = isinstance(report, AggregateReport) and report.problem is None and bool(report.members)
         return report if usable and isinstance(report, AggregateReport) else None
@@ -71,6 +77,7 @@ class Invocations:
             brief=decision.brief,
             revision=known.revision if known else None,
             parents=parents,
+            card=known,
             others=tuple(c for c in state.candidates.values() if c.number != number),
         )
         return self._launch(DESIGN, request, f"designer, candidate {number}", answer, parents=parents)

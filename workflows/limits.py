@@ -1,12 +1,14 @@
 """Time and other limits: pure arithmetic over the state."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from schemas.budget import Budget, Clock
 from schemas.state import RunState
 
 LEAST_WORK = 5.0  # seconds; less is not worth an invocation
-DELIVERED_MEMBERS = 3  # trainings that delivery is expected to repeat
+DELIVERED_MEMBERS = 3  # whose trainings delivery is expected to repeat
+CHECKS = 15.0  # seconds for the inferences of the final check
 
 
 def first_clock(started: datetime, budget: Budget, share: float | None) -> Clock:
@@ -32,15 +34,20 @@ def explore_until(state: RunState) -> datetime:
 
 def reserve(state: RunState) -> float:
     """Seconds that aggregation, the estimate, the refit and the final check will need, as far as is known."""
-    trained = sorted(
-        (c.best.seconds for c in state.candidates.values() if c.best is not None and c.status != "discarded"),
-        reverse=True,
-    )[:DELIVERED_MEMBERS]
+    standing = [c.best for c in state.candidates.values() if c.status != "discarded"]
+    trained = sorted((best.seconds for best in standing if best is not None), reverse=True)[:DELIVERED_MEMBERS]
+    return CHECKS + 15.0 + 5.0 * len(trained) + delivery_seconds(state, trained)
+
+
+def delivery_seconds(state: RunState, trained: Sequence[float]) -> float:
+    """About what training the delivered members takes, by what their best trials took, on two devices.
+
+    A cross-validated trial holds one training for each fold; delivery needs one for the estimate and one for the refit.
+    A trial with a holdout leaves the model that is estimated, and only the refit trains again, on more rows.
+    """
     folds = state.task.split.folds if state.task else None
-    # a cross-validated trial holds `folds` trainings; delivery needs one for the estimate and one for the refit
-    once = [seconds / folds * 2.6 if folds else seconds * 1.5 for seconds in trained]
-    overhead = 30.0 + 5.0 * len(once)
-    return overhead + max(max(once, default=0.0), sum(once) / 2)
+    jobs = [seconds / folds * 1.3 for seconds in trained] * 2 if folds else [seconds * 1.4 for seconds in trained]
+    return max(max(jobs, default=0.0), sum(jobs) / 2)
 
 
 def seconds_to_explore(state: RunState, now: datetime) -> float:
