@@ -34,16 +34,11 @@ def _kind(column: ColumnProfile, profile: DataProfile, task: Task) -> str | None
 
 
 def parts(profile: DataProfile, task: Task) -> list[str]:
-    """Train-only columns that add up to the one target, as a note of the profile says; none where none do."""
+    """Train-only columns that add up to the one target, which the profile notes where it is so; none elsewhere."""
     if len(task.targets) != 1 or task.metric.predicts != "value" or len(task.train_only) < 2:
         return []
-    means = {column.name: column.mean for column in profile.columns}
-    target = means.get(task.targets[0])
-    found = [means.get(name) for name in task.train_only]
-    if target is None or any(mean is None for mean in found):
-        return []
-    total = sum(mean for mean in found if mean is not None)
-    return list(task.train_only) if abs(total - target) <= 1e-6 * max(abs(target), 1.0) else []
+    finding = f"{task.targets[0]} is the sum of {' and '.join(task.train_only)}"
+    return list(task.train_only) if finding in profile.notes else []
 
 
 def transform(profile: DataProfile, task: Task) -> str:

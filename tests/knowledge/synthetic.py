@@ -158,35 +158,55 @@ class Bench:
     def profile(self) -> DataProfile:
         return profile_view(self.fit, self.case.task)
 
+    def training_command(self, out: str = "out", *, quick: bool = True) -> list[str]:
+        command = ["train.py", "--config", str(self.code / "config.yaml"), "--data", str(self.fit)]
+        return [*command, "--out", str(self.folder / out), *(["--quick"] if quick else [])]
+
+    def predicting_command(self, rows: Frame, name: str = "all", out: str = "out") -> list[str]:
+        view = write_view(self.folder / f"view-{name}", self.case, test=rows)
+        command = ["inference.py", "--data", str(view), "--model", str(self.folder / out / "model")]
+        return [*command, "--out", str(self.folder / f"predictions-{name}" / "predictions.csv")]
+
     def training(self, out: str = "out", *, quick: bool = True) -> "subprocess.Popen[str]":
-        command = [sys.executable, "train.py", "--config", "config.yaml", "--data", str(self.fit)]
-        command += ["--out", str(self.folder / out)] + (["--quick"] if quick else [])
-        return subprocess.Popen(command, cwd=self.code, env=_environment(), stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, *self.training_command(out, quick=quick)]
+        return subprocess.Popen(command, cwd=self.code, env=environment(), stderr=subprocess.PIPE, text=True)
 
     def train(self, out: str = "out", *, quick: bool = True) -> None:
-        process = self.training(out, quick=quick)
-        _, problem = process.communicate(timeout=120)
-        assert process.returncode == 0, problem
+        run_all(self.code, [self.training_command(out, quick=quick)])
+
+    def predict(self, rows: Frame, name: str = "all", out: str = "out") -> Frame:
+        run_all(self.code, [self.predicting_command(rows, name, out)])
+        return self.predicted(name)
+
+    def predicted(self, name: str = "all") -> Frame:
+        """predictions.csv as text."""
+        return pd.read_csv(self.folder / f"predictions-{name}" / "predictions.csv", dtype=str, keep_default_na=False)
 
     def metrics(self, out: str = "out") -> list[dict[str, float]]:
         path = self.folder / out / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def predict(self, rows: Frame, name: str = "all", out: str = "out") -> Frame:
-        """predictions.csv for these rows, as text."""
-        view = write_view(self.folder / f"view-{name}", self.case, test=rows)
-        target = self.folder / f"predictions-{name}" / "predictions.csv"
-        target.parent.mkdir(exist_ok=True)
-        command = [sys.executable, "inference.py", "--data", str(view), "--model", str(self.folder / out / "model")]
-        done = subprocess.run(
-            [*command, "--out", str(target)], cwd=self.code, env=_environment(), capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return pd.read_csv(target, dtype=str, keep_default_na=False)
-
     def probabilities(self, name: str = "all") -> Frame:
         return pd.read_csv(self.folder / f"predictions-{name}" / "probabilities.csv")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
+
+
+SESSION = """
+import json, runpy, sys
+sys.path.insert(0, ".")
+for argv in json.load(sys.stdin):
+    sys.argv = argv
+    runpy.run_path(argv[0], run_name="__main__")
+"""
+
+
+def run_all(code: Path, commands: list[list[str]]) -> None:
+    """Runs a repository's scripts one after another in one process, for to import the libraries takes longest."""
+    done = subprocess.run(
+        [sys.executable, "-c", SESSION], cwd=code, env=environment(), input=json.dumps(commands), text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

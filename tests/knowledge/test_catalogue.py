@@ -123,14 +123,9 @@ def test_an_id_that_is_a_time_is_a_feature_where_the_task_says_so() -> None:
 
 
 def test_parts_are_used_only_if_they_add_up() -> None:
-    for mean, wanted in ((5.0, ["a", "b"]), (6.0, [])):
-        columns = (
-            ColumnProfile(name="a", kind="number", mean=2.0, in_test=False),
-            ColumnProfile(name="b", kind="number", mean=3.0, in_test=False),
-            ColumnProfile(name="y", kind="number", mean=mean, in_test=False),
-        )
-        config = catalogue.entry("boosted", _profile(NUMBER, *columns), _task(train_only=("a", "b"))).config
-        assert config["parts"] == wanted
+    for notes, wanted in ((("y is the sum of a and b",), ["a", "b"]), ((), [])):
+        profile = _profile(NUMBER).model_copy(update={"notes": notes})
+        assert catalogue.entry("boosted", profile, _task(train_only=("a", "b"))).config["parts"] == wanted
 
 
 def test_validation_mirrors_the_split() -> None:
