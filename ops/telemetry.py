@@ -15,7 +15,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from temporalio import workflow
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace.export import SpanExporter
     from temporalio.client import Plugin
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -76,8 +75,7 @@ def plugins() -> list["Plugin"]:
     """Temporal's plugins: spans of workflows and activities where tracing is on, nothing otherwise."""
     if not trace_if_asked():
         return []
-    # imported here: without tracing, no process pays for loading OpenTelemetry
-    from temporalio.contrib.opentelemetry import OpenTelemetryPlugin
+    from temporalio.contrib.opentelemetry import OpenTelemetryPlugin  # loaded above
 
     return [OpenTelemetryPlugin(add_temporal_spans=True)]
 
@@ -85,32 +83,13 @@ def plugins() -> list["Plugin"]:
 def trace_if_asked() -> bool:
     """Sends this process's spans where the standard variables say; False where they say nothing."""
     exporter = tracing()
-    if exporter is not None:
-        _provide(exporter)
-    return exporter is not None
+    if exporter is None:
+        return False
+    # imported here: without tracing, no process pays for loading OpenTelemetry
+    from ops.spans import provide
 
-
-def _provide(exporter: str) -> None:
-    """Installs the tracer provider of this process, once."""
-    from opentelemetry import trace
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider, create_tracer_provider
-
-    if isinstance(trace.get_tracer_provider(), ReplaySafeTracerProvider):
-        return
-    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES still win: Resource.create lets the environment override
-    name = os.environ.get("OTEL_SERVICE_NAME", "aibuildai")
-    provider = create_tracer_provider(resource=Resource.create({"service.name": name}))
-    provider.add_span_processor(BatchSpanProcessor(_exporter(exporter)))
-    trace.set_tracer_provider(provider)
-
-
-def _exporter(name: str) -> "SpanExporter":
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
-
-    return OTLPSpanExporter() if name == "otlp" else ConsoleSpanExporter(out=sys.stderr)
+    provide(exporter)
+    return True
 
 
 def flush() -> None:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from temporalio import workflow
 
 from ops import telemetry
+from ops.spans import WorkOnly
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +91,14 @@ def test_spans_go_out_only_where_the_standard_variables_say_so(
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         assert telemetry.plugins() == []
+
+
+def test_the_looks_of_those_who_watch_are_left_out_of_traces() -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(WorkOnly(kept))
+    tracer = provider.get_tracer("test")
+    for name in ("RunWorkflow:Build", "HandleQuery:state", "QueryWorkflow:ledger", "job"):
+        tracer.start_span(name).end()
+    provider.shutdown()
+    assert [span.name for span in kept.get_finished_spans()] == ["RunWorkflow:Build", "job"]
