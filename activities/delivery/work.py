@@ -1,7 +1,6 @@
 """Estimate, refit and final check, as jobs that every attempt finds again by their ids."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,16 +17,19 @@ from activities.delivery.bundle import (
 )
 from activities.errors import ToolFailed
 from activities.execution.base import Jobs
+from activities.workspace.blend import blend_files
 from activities.workspace.layout import Layout
-from activities.workspace.parts import CLASSES, Part, estimate_part, final_part, select_parts
+from activities.workspace.parts import Part, estimate_part, final_part, select_parts
+from activities.workspace.predictions import Classes, read_classes
 from activities.workspace.repository import Repository
 from activities.workspace.scorer import score_members
-from activities.workspace.verify import Perturbed, check_predictions, compare, perturbed
+from activities.workspace.verify import Perturbed, check_predictions, compare, input_ids, perturbed
 from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest, Estimated, Finding, Refitted, Verified
 from schemas.job import JobPurpose, JobSpec, JobState, Limits, Step
 
 INFERENCE_SECONDS = 3_600.0
+AS_SCORED = "blend as scored"
 
 
 class Deliverer:
@@ -152,16 +154,34 @@ class Deliverer:
         self, parts: Bundle, inputs: Path, variations: Sequence[Perturbed], folder: Path, *, sealed: bool
     ) -> tuple[Step, ...]:
         views = {"original": inputs, **{view.name: view.view for view in variations}}
+        runs = [(name, parts, view) for name, view in views.items()]
+        for number, code in parts.member_code.items():
+            runs.append((f"member {number}", Bundle(code, {}, {"": parts.models[str(number)]}), inputs))
         return tuple(
-            predict_step(name, parts, view, folder / name, INFERENCE_SECONDS, sealed=sealed)
-            for name, view in views.items()
+            predict_step(name, part, view, folder / name, INFERENCE_SECONDS, sealed=sealed) for name, part, view in runs
         )
 
     def _compared(self, inputs: Path, variations: Sequence[Perturbed], folder: Path) -> list[Finding]:
-        classes = json.loads((self._layout.withheld / CLASSES).read_text())
+        classes, task = read_classes(self._layout), self._request.task
         again = [(view, folder / view.name) for view in variations]
-        form = check_predictions(folder / "original", inputs, self._request.task, classes)
-        return [form, *compare(self._request.task, classes, inputs, folder / "original", again)]
+        if self._request.method != "single":
+            again.append((self._as_scored(inputs, folder, classes), folder / AS_SCORED))
+        form = check_predictions(folder / "original", inputs, task, classes)
+        return [form, *compare(task, classes, inputs, folder / "original", again)]
+
+    def _as_scored(self, inputs: Path, folder: Path, classes: Classes) -> Perturbed:
+        """The members' own predictions, blended as the scorer blends: what was scored is what must be delivered."""
+        ids, members = input_ids(inputs, self._request.task), self._request.members
+        blend_files(
+            self._request.task,
+            [folder / f"member {member.candidate}" for member in members],
+            [member.weight for member in members],
+            self._request.method,
+            ids,
+            classes,
+            folder / AS_SCORED,
+        )
+        return Perturbed(AS_SCORED, inputs, {one: one for one in ids})
 
     async def _emptied(self, parts: Bundle, inputs: Path, folder: Path, job: str) -> Finding:
         """With the models gone, inference must fail: else it holds predictions, or trains anew."""

@@ -33,6 +33,7 @@ _WHY = {
     "shuffled": "predictions must not depend on the order of rows",
     "fewer rows": "predictions must not depend on which other rows are there",
     "new ids": "predictions must not depend on the id",
+    "blend as scored": "the blend's own script must predict what the scorer blended",
 }
 
 
