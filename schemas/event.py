@@ -39,7 +39,7 @@ class ManagerDecided(Record):
     kind: Literal["manager_decided"] = "manager_decided"
     turn: int
     invocation: str | None = None
-    model: str = ""
+    policy: str = "agent"  # what decided this turn: the manager agent, or a search policy (also in its stead)
     thought: Text = ""
     decisions: tuple[Decision, ...] = ()
     answers: tuple[str, ...] = ()

@@ -141,5 +141,6 @@ class Managed(Record):
     invocation: str
     decisions: tuple[Decision, ...] = ()
     tool_uses: tuple[str, ...] = ()
+    policy: str = "agent"
     thought: str = ""
     spend: Spend = Spend()

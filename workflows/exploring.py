@@ -87,7 +87,7 @@ class Explorer:
             ManagerDecided(
                 turn=self._record.state.turns + 1,
                 invocation=managed.invocation,
-                model=self._record.state.spec.settings.policy,
+                policy=managed.policy,
                 thought=managed.thought[:8_000],
                 decisions=managed.decisions,
                 answers=names,

@@ -14,7 +14,7 @@ def decide(state: RunState, board: Board, because: str = "") -> Managed:
     if not steps:
         steps = [Wait(why="all is in flight")] if board.in_flight else [Finish(why="no candidate promises more")]
     thought = f"{because} Greedy search steers.".strip()
-    return Managed(invocation=f"greedy.{state.turns + 1}", decisions=tuple(steps), thought=thought)
+    return Managed(invocation=f"greedy.{state.turns + 1}", decisions=tuple(steps), policy="greedy", thought=thought)
 
 
 def _steps(state: RunState, board: Board) -> list[Decision]:

@@ -235,7 +235,7 @@ def greedy(folder: Path) -> Layout:
     made = begun(folder)
     prepared(made)
     decisions = (Design(candidate=1, brief="Trees."), Wait(why="One at a time."))
-    made.tell(10, ManagerDecided(turn=1, model="greedy", decisions=decisions))
+    made.tell(10, ManagerDecided(turn=1, policy="greedy", decisions=decisions))
     Cast(made).design(11, 14, 1, 1, "boosted trees", "LightGBM")
     return made.save()
 

@@ -74,7 +74,7 @@ def models(facts: Facts) -> dict[str, list[str]]:
     """Models, and the roles that used each: as recorded, else as the settings name them."""
     used: dict[str, set[Role]] = {}
     for turn in facts.turns:
-        used.setdefault(_decider(facts, turn.event.model), set()).add(Role.MANAGER)
+        used.setdefault(_decider(facts, turn.event.policy), set()).add(Role.MANAGER)
     for call in facts.invocations:
         used.setdefault(call.event.model.name, set()).add(call.event.role)
     if not used and facts.spec:
