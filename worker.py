@@ -38,8 +38,8 @@ AGENTS_AT_ONCE = 64  # they mostly wait, for models and jobs; what is scarce is 
 
 def activities(client: Client, host: Host) -> dict[str, Callable[..., Any]]:
     """Every activity by its name."""
-    roles, delivery, scoring = RoleActivities(host.home, host.devices, model), DeliveryActivities(host), ScoringActivities()
-    books, preparation = BookkeepingActivities(client), PreparationActivities(host)
+    roles, delivery = RoleActivities(host.home, host.devices, model), DeliveryActivities(host)
+    preparation, scoring, books = PreparationActivities(host), ScoringActivities(), BookkeepingActivities(client)
     return {
         "setup": roles.setup,
         "designer": roles.designer,
