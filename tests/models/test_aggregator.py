@@ -104,9 +104,9 @@ async def test_without_any_score_it_gives_up() -> None:
 async def test_a_blend_that_delivery_could_not_train_again_is_not_made() -> None:
     slow = (candidate(1, 0.5, seconds=20.0), candidate(2, 0.51, seconds=60.0))
     assert (await chosen(World(blend=helps), slow, run_seconds=300.0))["method"] == "mean"
-    assert (await chosen(World(blend=helps), slow, run_seconds=150.0))["method"] == "single"
+    assert (await chosen(World(blend=helps), slow, run_seconds=120.0))["method"] == "single"
 
 
 async def test_where_not_even_the_leader_could_be_trained_again_a_blend_loses_nothing() -> None:
     slow = (candidate(1, 0.5, seconds=200.0), candidate(2, 0.51, seconds=60.0))
-    assert (await chosen(World(blend=helps), slow, run_seconds=150.0))["method"] == "mean"
+    assert (await chosen(World(blend=helps), slow, run_seconds=120.0))["method"] == "mean"

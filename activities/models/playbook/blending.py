@@ -20,7 +20,7 @@ MOST_PICKS = 6
 FIRST_SHARES = ((1, 1), (2, 1))  # of the leader and a second: half, or a third
 MOST_LOOKS = 16  # at the withheld labels of `select`
 KEPT = 45.0  # seconds, with less than which nothing more is looked at: to report, and for delivery
-DELIVERING = 80.0  # seconds of delivery beside trainings: looks, estimate, checks, package
+DELIVERING = 45.0  # seconds of delivery beside trainings: looks, estimate, checks, package
 AGAIN, AGAIN_FOLDS = 1.4, 2.6  # how long delivery trains a member, against its trial (one fold's part of it)
 SECONDS_PER_LOOK = 4.0  # guessed; looks of one step run side by side
 
@@ -30,7 +30,7 @@ class Blending:
     """What the evaluations so far come to."""
 
     candidates: dict[int, Candidate]  # considered, the best first
-    method: Literal["mean", "rank", "vote"]
+    method: Literal["mean", "vote"]
     seen: dict[Counts, Score]
     agreement: dict[Counts, float]
     failed: set[Counts]
@@ -47,7 +47,8 @@ class Blending:
         means = [call for call in calls if call.arguments.get("method", "mean") != "vote"]
         labels = request.task.metric.predicts == "label"
         vote = labels and bool(means) and all(call.failed for call in means)
-        current: Literal["mean", "rank", "vote"] = "vote" if vote else _method(request)
+        # never ranks: they depend on which other rows are there, which the final check refuses
+        current: Literal["mean", "vote"] = "vote" if vote else "mean"
         mine = [call for call in calls if call.arguments.get("method", "mean") == current]
         seen, agreement, failed = _results(mine)
         left = _left(calls, request.seconds)
@@ -156,8 +157,9 @@ class Blending:
         return self._seconds(members) <= self.room
 
     def _seconds(self, members: set[int]) -> float:
-        trials = [self.candidates[number].best for number in sorted(members)]
-        return sum(trial.seconds for trial in trials if trial is not None)
+        """Of the members' trials: delivery trains them side by side, as a machine with two devices can."""
+        trials = [trial for number in sorted(members) if (trial := self.candidates[number].best) is not None]
+        return max(max(trial.seconds for trial in trials), sum(trial.seconds for trial in trials) / 2)
 
     def _mix(self, counts: Counts) -> Mix:
         total = sum(count for _, count in counts)
@@ -195,11 +197,6 @@ def _room(request: AggregateRequest) -> float | None:
         return None
     folds = request.task.split.folds
     return (request.run_seconds - DELIVERING) / (AGAIN_FOLDS / folds if folds else AGAIN)
-
-
-def _method(request: AggregateRequest) -> Literal["mean", "rank", "vote"]:
-    """Ranks where only the order counts; means of values or probabilities else."""
-    return "rank" if request.task.metric.name == "roc_auc" else "mean"
 
 
 def _results(calls: list[Call]) -> tuple[dict[Counts, Score], dict[Counts, float], set[Counts]]:
