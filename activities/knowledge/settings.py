@@ -68,6 +68,7 @@ def common(profile: DataProfile, task: Task) -> Config:
         "folds": 5,
         "bags": 5,
         "refit": False,
+        "refit_seeds": 1,
         "target_transform": features.transform(profile, task),
         "parts": features.parts(profile, task),
         "clip": True,
@@ -221,6 +222,7 @@ def kernel(profile: DataProfile, task: Task) -> Settled:
         "learning_rate": 0.1,
         "text_dimensions": 10,
         "categories_max": 30,
+        "sequence_radius": 2,
         "sequence_max_parts": 3000,
         "sequence_min_rows": 2,
     }

@@ -94,7 +94,7 @@ def test_every_trial_changes_a_known_key(name: str) -> None:
     for profile, task in ((_profile(NUMBER), _task()), _text_task()):
         entry = catalogue.entry(name, profile, task)
         assert 4 <= len(entry.trials) <= 10
-        allowed = set(entry.config) | {"refit_seeds", "sequence_radius", "note"}
+        allowed = {*entry.config, "note"}  # a tuner may change keys, and add or drop none
         for trial in entry.trials:
             assert trial["note"]
             assert set(trial) <= allowed
