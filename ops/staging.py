@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from activities.errors import BadInput
+from activities.workspace import prepare
 from activities.workspace.layout import Layout
-from activities.workspace.settle import settle
 from activities.workspace.taskfile import SCRIPTS, TASK_FILE, Given, read_given
 from ops.asked import Asked, Spec
 from ops.settings import Settings
@@ -52,7 +52,7 @@ def stage(asked: Asked, folder: Path) -> Staged:
 def check(staged: Staged, seed: int) -> None:
     """Looks at task and data as preparation will; BadInput names what is wrong, and where."""
     try:
-        settle(staged.folder, seed=seed)
+        prepare.check(staged.folder, seed=seed)
     except BadInput as error:
         raise BadInput(str(error).replace(str(staged.folder), str(staged.source))) from error
 

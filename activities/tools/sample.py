@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import numpy as np
 
+from activities.errors import ToolFailed
 from activities.tools.reading import files_beneath
 from activities.workspace.layout import Layout
+from activities.workspace.parts import final_part
 from activities.workspace.tables import Table, read_table, write_table
 from activities.workspace.views import TEST_NAME, sample_for
 from schemas.task import Task
@@ -17,7 +19,15 @@ FIT_ROWS, INPUT_ROWS = 1_500, 200
 
 
 def sample_views(layout: Layout, task: Task) -> tuple[Path, Path]:
-    """The folders `fit` and `inputs`. Labelled rows that are in one are not in the other, where there are enough."""
+    """The folders `fit` and `inputs`. Labelled rows that are in one are not in the other, where there are enough.
+
+    A task that is no table has no rows to draw from: its whole view, and its test inputs.
+    """
+    if task.kind == "custom":
+        inputs = final_part(layout).inputs
+        if inputs is None:
+            raise ToolFailed("this task has no test inputs, so its code cannot be checked before it is trained")
+        return layout.view, inputs
     if not layout.sample.is_dir():
         draft = layout.sample.with_name(f".sample.{uuid4().hex}")
         _write(layout.view, task, draft)

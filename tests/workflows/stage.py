@@ -5,7 +5,7 @@ A test names what differs: `Stage(tune=...)` replaces one part by a function of 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -177,6 +177,25 @@ def plain_manager(request: ManageRequest) -> list[Decision]:
     if not steps and not board.in_flight:
         steps.append(Finish(why="all are trained"))
     return steps[: board.slots] if board.slots else []
+
+
+def holding() -> tuple[Stage, asyncio.Event]:
+    """A stage whose tuner works until the test lets it go on, or cancels it."""
+    gate, stage = asyncio.Event(), Stage()
+
+    async def tuner(request: TuneRequest) -> Any:
+        while not gate.is_set():
+            activity.heartbeat("training")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gate.wait(), timeout=0.05)
+        return await stage._tuner(request)
+
+    stage.parts["tuner"] = tuner
+    return stage, gate
+
+
+def tuning(state: RunState) -> bool:
+    return any(name.startswith("tuner") for name in state.in_flight)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """The workflow on the real server, with its activities played."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from schemas.person import Extension, Stop
 from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest, TuneRequest
 from schemas.state import Managed, ManageRequest
 from tests.workflows.facts import spec
-from tests.workflows.stage import Stage, staged, start, until
+from tests.workflows.stage import Stage, holding, staged, start, tuning, until
 from workflows import ledger
 from workflows.build import BuildWorkflow
 from workflows.replay import rederive
@@ -222,26 +221,6 @@ async def test_nothing_is_delivered_if_nothing_passes_the_final_check(client: Cl
 
 
 # --- people ---------------------------------------------------------------------------------------------------
-
-
-def holding() -> tuple[Stage, asyncio.Event]:
-    """A stage whose tuner works until the test lets it go on, or cancels it."""
-    gate, stage = asyncio.Event(), Stage()
-
-    async def tuner(request: TuneRequest) -> Any:
-        from temporalio import activity
-
-        while not gate.is_set():
-            activity.heartbeat("training")
-            await asyncio.wait([asyncio.create_task(gate.wait())], timeout=0.05)
-        return await stage._tuner(request)
-
-    stage.parts["tuner"] = tuner
-    return stage, gate
-
-
-def tuning(state: Any) -> bool:
-    return any(name.startswith("tuner") for name in state.in_flight)
 
 
 async def test_a_stop_cancels_what_is_in_flight_and_ends_the_run(client: Client) -> None:
