@@ -91,6 +91,8 @@ class BuildWorkflow:
     async def _cut(self) -> str:
         """The main line was cancelled, by a person's stop or from Temporal's side."""
         if self._record.state.stop != "now":
+            if workflow.cancellation_reason() is None:
+                raise asyncio.CancelledError  # a worker, or a replay, forgets the instance: nothing happened to the run
             self._record.add(StopRequested(why="the workflow was cancelled"))
         if self._main is not None:
             self._main.cancel()
