@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,20 @@ from activities.errors import BadInput
 from ops import telemetry
 from ops.commands import acts, doctor, history, lists, report, run, services, status, task, watch
 from ops.console import failing
+from ops.ending import BAD_INPUT
 from ops.errors import CommandFailed
 
 INTERRUPTED = 130
 # typer has click within or beside it, depending on its version: the base of what both raise for bad usage
 USAGE: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +43,7 @@ def configure(
     home: Annotated[
         Path | None, typer.Option(envvar="AIBUILDAI_HOME", help="Where runs, server and logs live (~/.aibuildai).")
     ] = None,
-    log_level: Annotated[str, typer.Option(help="What is logged to standard error: debug, info, warning.")] = "warning",
+    log_level: Annotated[LogLevel, typer.Option(help="What is logged to standard error.")] = LogLevel.WARNING,
 ) -> None:
     telemetry.configure(json=not sys.stderr.isatty(), level=log_level)
     if home is not None:  # so that processes started from here agree
@@ -58,7 +68,8 @@ def run_command(arguments: list[str]) -> int:
     except (BadInput, CommandFailed) as error:
         return failing(error, json=json)
     except USAGE as error:
-        return failing(BadInput(_usage(error)), json=json)
+        said = _usage(error)
+        return failing(BadInput(said), json=json) if said else BAD_INPUT
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # what reads our output, such as `head`, has seen enough
@@ -68,7 +79,8 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _usage(error: Exception) -> str:
+    """What is wrong and where help is; empty where help was all that was missing, and has been printed."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "aibuildai"
     words = getattr(error, "format_message", error.__str__)()  # it names the flag, which `message` does not
-    return f"{words}\nSee `{command} --help`."
+    return f"{words}\nSee `{command} --help`." if words else ""

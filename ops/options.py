@@ -17,6 +17,7 @@ from schemas.run import RunSettings
 LEAST_SECONDS = 60.0  # below this, no candidate can be designed, coded, trained and delivered
 DEFAULT_MINUTES = 60.0
 LEAST_CALLS = 5  # one of each working role
+LEAST_TRAINING_SECONDS = 5.0  # below this nothing is trained
 Model = TypeVar("Model", bound=BaseModel)
 KEYS: dict[str, type[BaseModel]] = {
     **dict.fromkeys(RunSettings.model_fields, RunSettings),
@@ -97,6 +98,12 @@ def _sensible(budget: Budget) -> None:
         value = getattr(budget, key)
         if value is not None and value <= 0:
             raise BadInput(f"a budget of {value:g} for {key} is too small to do anything: leave it out for no limit")
+    if budget.training_seconds is not None and budget.training_seconds < LEAST_TRAINING_SECONDS:
+        raise BadInput(
+            f"trainings of {budget.training_seconds:g} s at most are too short to learn anything: give at least "
+            f"{LEAST_TRAINING_SECONDS:g} s with --set training_seconds={LEAST_TRAINING_SECONDS:g}, or with "
+            "--run-budget-minutes"
+        )
     if budget.agent_calls is not None and budget.agent_calls < LEAST_CALLS:
         raise BadInput(
             f"{budget.agent_calls} agent calls are too few: each of the five working roles takes one, "

@@ -72,9 +72,7 @@ async def resolve(settings: Settings, client: Client | None, prefix: str) -> str
     if not found:
         raise BadInput(f"there is no run {prefix!r}: `aibuildai list` shows them")
     if len(found) > 1:
-        raise BadInput(
-            f"{prefix!r} begins {len(found)} runs, write more of it: {', '.join(sorted(found)[:8])}; write more of it"
-        )
+        raise BadInput(f"{prefix!r} begins {len(found)} runs, write more of it: {', '.join(sorted(found)[:8])}")
     return found[0]
 
 

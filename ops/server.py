@@ -69,14 +69,25 @@ async def _start(settings: Settings, before: ServerRecord | None) -> ServerRecor
 
 def _spawn(settings: Settings, before: ServerRecord | None) -> ServerRecord:
     """On the ports of last time where they are free, so that links to the UI stay good."""
-    port = ports.choose(settings.port, before.port if before else ports.SERVER, "AIBUILDAI_PORT")
-    ui = ports.choose(settings.ui_port, before.ui_port if before else ports.UI, "AIBUILDAI_UI_PORT", taken=(port,))
+    port, ui = _ports(settings, before)
     log = settings.logs / "server.log"
     argv = command(settings.home / "temporal.db", port, ui)
     # no key, and none of OTEL_*: the server reads those too, and ends over an exporter that it does not know
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
     process = spawn(argv, log=log, folder=settings.home, environment=environment)
     return ServerRecord(process=process, port=port, ui_port=ui)
+
+
+def _ports(settings: Settings, before: ServerRecord | None) -> tuple[int, int]:
+    port = ports.choose(settings.port, before.port if before else ports.SERVER, "AIBUILDAI_PORT")
+    return port, ports.choose(settings.ui_port, before.ui_port if before else ports.UI, "AIBUILDAI_UI_PORT", (port,))
+
+
+def check_ports(settings: Settings) -> None:
+    """BadInput, before anything is written, if a server that has to be started would find no free port."""
+    known = read_server(settings)
+    if known is None or not known.process.alive:
+        _ports(settings, known)
 
 
 def command(database: Path, port: int, ui_port: int) -> list[str]:

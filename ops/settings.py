@@ -64,16 +64,22 @@ class Settings(Input):
 
 def writable(settings: Settings) -> None:
     """Makes the home folder; BadInput if nothing can be written there."""
-    probe = settings.home / f".writable-{os.getpid()}"
+    _writable(settings.home, f"the home folder {settings.home}", "set AIBUILDAI_HOME, or --home,")
+
+
+def writable_playground(folder: Path) -> None:
+    """Makes the folder that runs are to go to instead; BadInput if nothing can be written there."""
+    _writable(folder, f"--playground-dir {folder}", "set it")
+
+
+def _writable(folder: Path, name: str, advice: str) -> None:
+    probe = folder / f".writable-{os.getpid()}"
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        raise BadInput(
-            f"the home folder {settings.home} cannot be written ({error.strerror}): "
-            "set AIBUILDAI_HOME, or --home, to a folder that can"
-        ) from error
+        raise BadInput(f"{name} cannot be written ({error.strerror}): {advice} to a folder that can") from error
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from activities.execution import devices
 from ops import server, workers
 from ops.connection import Target, configured, connect_to, target
 from ops.errors import CommandFailed
@@ -44,6 +45,7 @@ def _taken(descriptor: int) -> bool:
 
 async def up(settings: Settings) -> Up:
     """Starts what does not run: the embedded server (unless another Temporal is configured), and both workers."""
+    _check(settings)
     writable(settings)
     with locked(settings):
         started = () if configured() else await _serve(settings)
@@ -56,6 +58,14 @@ async def up(settings: Settings) -> Up:
                 server.shut(settings)
             raise
         return Up(where, started + more)
+
+
+def _check(settings: Settings) -> None:
+    """BadInput for devices or ports that cannot be had, before anything is made or started."""
+    if settings.devices != Settings.model_fields["devices"].default:
+        devices.discover(settings.devices)
+    if not configured():
+        server.check_ports(settings)
 
 
 async def up_for_runs(settings: Settings) -> Up:

@@ -14,7 +14,7 @@ from ops.asked import Asked, Spec
 from ops.connection import Target, connect_to
 from ops.errors import CommandFailed
 from ops.runs import WORKFLOW
-from ops.settings import Settings, writable
+from ops.settings import Settings, writable_playground
 from ops.words import duration
 from schemas.run import RunSpec
 from workflows.calls import CONTROL
@@ -40,7 +40,8 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
     with tempfile.TemporaryDirectory(prefix="aibuildai-") as folder:
         staged = staging.stage(asked, Path(folder) / "task")
         staging.check(staged, spec.settings.seed)
-        writable(settings)
+        if playground is not None:
+            writable_playground(playground.expanduser().absolute())
         where = (await stack.up_for_runs(settings)).where
         client = await connect_to(where)
         searchable = where.embedded is not None or await _searchable(client)

@@ -20,7 +20,7 @@ class RunSettings(Input):
     policy: Literal["agent", "greedy"] = "agent"
     candidates: int = Field(3, ge=1, le=64)
     parallel: int = Field(0, ge=0, description="invocations at once; 0 settles it by candidates")
-    seed: int = 0
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="of splits and of all chance")
     sandbox: SandboxChoice = "auto"
     refit: bool = Field(True, description="train the winner on all labelled rows before delivery")
     attempts: int = Field(3, ge=1, le=20, description="attempts of an invocation that fails by the platform")

@@ -87,7 +87,10 @@ def _only(given: Given, tables: dict[str, Path], why: dict[str, str]) -> Path:
         why["train"] = f"{path.name}, the only other table"
         return path
     if not tables:
-        raise BadInput(f"{given.data}: no table with labelled rows (.csv, .tsv, .parquet, or .gz of them)")
+        raise BadInput(
+            f"{given.data}: no table with labelled rows (.csv, .tsv, .parquet, or .gz of them): put one there, such as "
+            "train.csv, or name it with the key `train`"
+        )
     raise BadInput(f"{given.data}: which of {', '.join(tables)} holds the labelled rows? Name it with the key `train`")
 
 

@@ -48,7 +48,7 @@ def find(name: str) -> Registered:
     plain = ALIASES.get(plain, plain)
     if plain not in REGISTRY:
         raise BadInput(
-            f"key `metric`: {name!r} is not a registered metric; {nearest(plain, REGISTRY)} "
+            f"task.yaml: key `metric`: {name!r} is not a registered metric; {nearest(plain, REGISTRY)} "
             "(a metric of your own is `grade.py:function`, with `direction`)"
         )
     return REGISTRY[plain]

@@ -33,5 +33,5 @@ async def _status(settings: Settings, prefix: str, *, json: bool) -> None:
     Console().print(view.screen(known.state, look.doing if look else {}, now, url))
     if known.state.ended or known.state.paused:
         say("\n".join(["", *summary(known.state)]))
-    if not known.live:
+    if not known.live and not known.state.ended:
         say("No worker answers: this is what the run's folder holds. `aibuildai up` lets it go on.")

@@ -74,6 +74,34 @@ async def test_a_home_that_cannot_be_written_is_named(shell: Shell, task: Path, 
     assert f"the home folder {shell.home} cannot be written" in found.err
 
 
+async def test_a_playground_that_cannot_be_written_is_named_before_anything_starts(
+    shell: Shell, home: Settings, task: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    found = await shell("run", task, "--playground-dir", tmp_path / "file")
+    assert found.code == 2
+    assert f"--playground-dir {tmp_path / 'file'} cannot be written" in found.err
+    assert not home.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ([], 2, ""),
+        (["--log-level", "silly", "list"], 2, "'silly' is not one of"),
+        (["nothing"], 2, "No such command 'nothing'"),
+    ],
+)
+def test_what_is_no_command_is_said_without_a_traceback(
+    here: Settings, arguments: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(arguments) == code
+    err = capsys.readouterr().err
+    assert says in err
+    assert bool(err) == bool(says)
+    assert not here.home.exists()
+
+
 async def test_a_temporal_that_cannot_be_reached_is_a_failure_not_bad_input(shell: Shell, task: Path) -> None:
     shell.variables["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
     found = await shell("run", task, "--detach")

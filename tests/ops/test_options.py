@@ -42,6 +42,8 @@ def test_set_reaches_every_setting_limits_and_single_roles_included() -> None:
         (["seconds=30"], ["30 s", "too small", "--minutes"]),
         (["dollars=0"], ["dollars", "too small"]),
         (["agent_calls=3"], ["3 agent calls", "at least 5"]),
+        (["training_seconds=0.06"], ["0.06 s", "too short", "--run-budget-minutes"]),
+        (["seed=-1"], ["seed", "greater than or equal to 0"]),
         (["seconds=.nan"], ["seconds"]),
     ],
 )

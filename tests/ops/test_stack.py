@@ -130,7 +130,15 @@ async def test_a_port_that_is_taken_is_bad_input_and_starts_nothing(shell: Shell
     assert found.code == 2
     assert f"port {port} is not free" in found.err
     assert f"port {port} is not free" in found.json["error"]
-    assert read_server(home) is None
+    assert not home.home.exists()
+
+
+async def test_devices_that_are_not_there_are_bad_input_and_start_nothing(shell: Shell, home: Settings) -> None:
+    shell.variables["AIBUILDAI_DEVICES"] = "tpu:0"
+    found = await shell("up")
+    assert found.code == 2
+    assert "'tpu:0' is no device; use `auto`" in found.err
+    assert not home.home.exists()
 
 
 @pytest.mark.slow
