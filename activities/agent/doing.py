@@ -19,7 +19,10 @@ class Doing:
         self._words = words
 
     def __str__(self) -> str:
-        words = self._words if isinstance(self._words, str) else self._words()
+        try:
+            words = self._words if isinstance(self._words, str) else self._words()
+        except Exception as error:  # noqa: BLE001  # without heartbeats a live worker is taken for dead
+            words = f"at work ({type(error).__name__})"
         return words[:200]
 
 

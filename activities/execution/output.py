@@ -1,10 +1,8 @@
 """A job's output: its head and its end are kept, whatever it prints in between."""
 
-import re
 from pathlib import Path
 
 LEFT_OUT = b"\n[... output left out here ...]\n"
-REDRAWN = re.compile(r"[^\n\r]*\r+(?!\n)")
 
 
 class Output:
@@ -54,13 +52,20 @@ class Output:
 
 def read(file: Path, characters: int | None = None) -> str:
     """The output so far; a quarter of `characters` from its head, the rest from its end. Redrawn lines show once."""
-    text = REDRAWN.sub("", _joined(file).decode(errors="replace"))
+    text = _redrawn(_joined(file).decode(errors="replace"))
     if characters is None or len(text) <= characters:
         return text
     marker = LEFT_OUT.decode()
     room = max(characters - len(marker), 0)
     head = room // 4
     return text[:head] + marker + text[len(text) - (room - head) :] if room else text[len(text) - characters :]
+
+
+def _redrawn(text: str) -> str:
+    """Of lines that were drawn over, as progress bars are, what was drawn last. Linear: a line may have megabytes."""
+    if "\r" not in text:
+        return text
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _tail(file: Path) -> tuple[Path, Path]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from schemas.tool import Curve
 
 MOST_CURVES = 24
 MOST_BYTES = 16 * 2**20
+END_BYTES = 64 * 2**10  # of a file that is looked at every few seconds
 _RISING = ("acc", "auc", "f1", "r2", "kappa", "precision", "recall")  # names of what is better when it is larger
 
 
-def curves(out: Path) -> tuple[Curve, ...]:
-    """Each named series of `metrics.jsonl` in few numbers; nothing where the file is not there."""
+def curves(out: Path, *, end: bool = False) -> tuple[Curve, ...]:
+    """Each named series of `metrics.jsonl`, or of its `end`, in few numbers; nothing where the file is not there."""
     series: dict[str, list[tuple[float, float]]] = {}
-    for place, line in enumerate(_lines(out)):
+    for place, line in enumerate(_lines(out, end=end)):
         step = _number(line.get("step"))
         for name, given in line.items():
             value = _number(given)
@@ -28,7 +30,7 @@ def curves(out: Path) -> tuple[Curve, ...]:
 
 def latest(out: Path) -> str:
     """The last validation value, in words for people: `valid_rmse 0.31`."""
-    found = [curve for curve in curves(out) if curve.name.startswith("valid")]
+    found = [curve for curve in curves(out, end=True) if curve.name.startswith("valid")]
     return f"{found[-1].name} {found[-1].last:.4g}" if found else ""
 
 
@@ -38,17 +40,19 @@ def _summary(name: str, points: list[tuple[float, float]]) -> Curve:
     return Curve(name=name, first=points[0][1], last=points[-1][1], best=best, best_step=best_step, steps=len(points))
 
 
-def _lines(out: Path) -> Iterator[dict[str, object]]:
+def _lines(out: Path, *, end: bool) -> Iterator[dict[str, object]]:
     try:
         with open_beneath(out, ("metrics.jsonl",)) as file:
+            skipped = max(file.seek(0, os.SEEK_END) - END_BYTES, 0) if end else 0
+            file.seek(skipped)
             text = file.read(MOST_BYTES)
     except ToolFailed:
         return
     for line in text.splitlines():
         try:
             value = json.loads(line)
-        except ValueError:
-            continue  # a line that is being written, or nonsense
+        except (ValueError, RecursionError):
+            continue  # a line that is being written or was cut, or nonsense
         if isinstance(value, dict):
             yield value
 
@@ -56,4 +60,8 @@ def _lines(out: Path) -> Iterator[dict[str, object]]:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has integers of any length
+        return None
+    return number if math.isfinite(number) else None

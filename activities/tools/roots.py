@@ -1,5 +1,6 @@
 """What agents see as one tree of files: the repository, the data view, what jobs left, other candidates' revisions."""
 
+import asyncio
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ class Folder:
         self._folder = folder
 
     async def files(self, parts: Parts) -> list[tuple[str, int]]:
-        return list(files_beneath(self._folder, parts))
+        return await asyncio.to_thread(lambda: list(files_beneath(self._folder, parts)))  # there may be a million
 
     async def open(self, parts: Parts) -> BinaryIO:
         return open_beneath(self._folder, parts)
@@ -82,7 +83,7 @@ class Results:
 
     async def files(self, parts: Parts) -> list[tuple[str, int]]:
         under = "/".join(parts)
-        found = [(f"{job}/{name}", size) for job in self._mine() for name, size in self._left(job)]
+        found = await asyncio.to_thread(self._all)
         return [(path, size) for path, size in found if not under or path == under or path.startswith(f"{under}/")]
 
     async def open(self, parts: Parts) -> BinaryIO:
@@ -90,11 +91,15 @@ class Results:
         if job not in self._mine():
             raise ToolFailed(f"there is no job {job!r} of this candidate; list_files('results') shows them")
         if name == "log.txt":
-            return io.BytesIO(self._jobs.log(job, characters=LOG_CHARACTERS).encode())
+            text = await asyncio.to_thread(self._jobs.log, job, characters=LOG_CHARACTERS)
+            return io.BytesIO(text.encode())
         beneath = dict(self._files(job))
         if name not in beneath:
             raise ToolFailed(f"job {job} has {', '.join(['log.txt', *beneath])}, and no {name!r}")
         return open_beneath(self._layout.job(job), beneath[name])
+
+    def _all(self) -> list[tuple[str, int]]:
+        return [(f"{job}/{name}", size) for job in self._mine() for name, size in self._left(job)]
 
     def _mine(self) -> list[str]:
         return jobs_of(self._layout, self._candidate)

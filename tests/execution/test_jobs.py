@@ -13,6 +13,7 @@ import pytest
 
 from activities.execution.durable import write_whole
 from activities.execution.folder import JobFolder
+from activities.execution.output import read
 from schemas.job import Limits, Mount
 from tests.execution.conftest import Bench
 
@@ -47,6 +48,14 @@ def _words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_what_was_drawn_over_shows_once_however_long_its_lines(tmp_path: Path) -> None:
+    file = tmp_path / "log.txt"
+    file.write_bytes(b"start\r\n10%\r50%\r100%\r\nend" + b"." * 2_000_000)
+    assert read(file) == "start\n100%\nend" + "." * 2_000_000
+    file.write_bytes(b"10%\r50%\r")
+    assert read(file) == "50%"
 
 
 async def test_a_job_runs_and_leaves_its_output_and_its_state(bench: Bench) -> None:

@@ -27,6 +27,13 @@ def jobs(work: Work) -> DirectJobs:
     return work.bench.jobs
 
 
+def test_nonsense_among_metrics_is_passed_over(tmp_path: Path) -> None:
+    lines = ["[" * 100_000, '{"valid_rmse": 1' + "0" * 400 + "}", '{"step": 1, "valid_rmse": 0.5}']
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+    assert [(curve.name, curve.last, curve.steps) for curve in curves(tmp_path)] == [("valid_rmse", 0.5, 1)]
+    assert latest(tmp_path) == "valid_rmse 0.5"
+
+
 async def test_a_training_is_scored_by_the_system(work: Work) -> None:
     work.write(**CODE)
     trained = await train(work, note="first")
