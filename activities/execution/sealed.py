@@ -7,7 +7,7 @@ from pathlib import Path
 
 from schemas.job import Step
 
-FRAME = re.compile(r'^\s*File "(?P<file>[^"\n]+)", line (?P<line>\d{1,6})(, in .*)?$', re.MULTILINE)
+FRAME = re.compile(r'^[ \t]*File "(?P<file>[^"\n]+)", line (?P<line>\d{1,6})(, in .*)?$', re.MULTILINE)
 RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]{0,120})(:|$)", re.MULTILINE)
 STARTS = "Traceback (most recent call last):"
 MOST_FRAMES = 12
@@ -34,7 +34,8 @@ def _frame(match: re.Match[str], step: Step, environment: str) -> Iterator[str]:
     lines = file.read_text(errors="replace").splitlines()
     number = int(match["line"])
     if 1 <= number <= len(lines):
-        yield f'  File "{match["file"]}", line {number}\n    {lines[number - 1].strip()}'
+        # the plain name: "//" and "/./" in it could be words
+        yield f'  File "{Path(match["file"])}", line {number}\n    {lines[number - 1].strip()}'
 
 
 def _on_host(name: str, step: Step, environment: str) -> Path | None:

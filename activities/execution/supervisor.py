@@ -125,7 +125,10 @@ class Supervisor:
         ending = self._run(number, step, lease, before)
         if ending.reason == "suspend":
             raise Suspended
-        for said in mounts.tidy(step):
+        removed = mounts.tidy(step)
+        if step.sealed and removed:  # names could be words
+            removed = [f"removed {len(removed)} links that lead elsewhere, or other things that are no plain files"]
+        for said in removed:
             self._output.line(said)
         problem = wording.problem(step, self._spec.limits, ending) or mounts.lacking(step)
         note = None if problem else wording.note(step, ending)

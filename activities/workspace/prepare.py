@@ -118,7 +118,7 @@ def _put(layout: Layout, draft: Path, task: Task, profile: DataProfile) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every data file; of many files, one over those of a subfolder."""
+    """SHA-256 of every data file; of many files, one over those of a subfolder, or over all."""
     each = {path.relative_to(folder).as_posix(): _digest(path) for path in files_below(folder)}
     if len(each) <= _MOST_DIGESTS:
         return each
@@ -127,6 +127,9 @@ def digests(folder: Path) -> dict[str, str]:
         top, _, rest = name.partition("/")
         kept = f"{top}/" if rest else top if is_table(Path(top)) else "other files"
         grouped.setdefault(kept, []).append(f"{name} {digest}\n")
+    if len(grouped) > _MOST_DIGESTS:  # thousands of folders or tables must not fill the history
+        lines = [f"{name} {digest}\n" for name, digest in each.items()]
+        return {f"{len(each)} files": hashlib.sha256("".join(lines).encode()).hexdigest()}
     return {
         name: each[name] if name in each else hashlib.sha256("".join(lines).encode()).hexdigest()
         for name, lines in grouped.items()

@@ -118,7 +118,7 @@ def _pooled(
         name = request.job_part or part.name
         try:
             folder = layout.job_predictions(member.job, name)
-            each.append(read_predictions(folder, request.task, truth.ids, classes))
+            each.append(read_predictions(folder, request.task, truth.ids, classes, sealed=True))
         except ToolFailed as error:
             raise ToolFailed(f"candidate {member.candidate}, job {member.job}, {name}: {error}") from error
     with_probabilities = [one.probabilities for one in each if one.probabilities is not None]
@@ -164,10 +164,14 @@ def _graded(
     frame = prediction_frame(predicted, task, classes)
     point = grade(truth.frame, frame)
     if not np.isfinite(point):
-        raise GradeFailed(f"{task.metric.name} gave {point}, which is no finite number")
+        # it was tried on the labels when the run began, so these predictions are what it has no value for
+        raise ToolFailed(f"{task.metric.name} gave {point} for these predictions: are they all the same, or too large?")
 
     def drawn(rows: NDArray[np.int64]) -> float:
-        return grade(truth.frame.iloc[rows].reset_index(drop=True), frame.iloc[rows].reset_index(drop=True))
+        try:
+            return grade(truth.frame.iloc[rows].reset_index(drop=True), frame.iloc[rows].reset_index(drop=True))
+        except GradeFailed:  # of rows drawn by chance, some metrics have no value; the interval does without
+            return float("nan")
 
     low, high = interval_of(drawn, truth.blocks, point, _CUSTOM_SECONDS)
     return point, low, high

@@ -288,6 +288,19 @@ async def test_links_that_lead_elsewhere_are_removed_before_anyone_follows_them(
     assert "removed the link /out/up" in bench.jobs.log("tuner.1.1.j1")
 
 
+async def test_a_sealed_step_cannot_speak_through_names(bench: Bench) -> None:
+    code = (
+        "import os\nos.symlink('/', '/out/row 17 has label 4')\n"
+        "print('Traceback (most recent call last):\\n  File \"/work/.//././train.py\", line 1, in x\\nValueError')\n"
+        "raise SystemExit(1)\n"
+    )
+    await bench.run(bench.step(code, sealed=True))
+    log = bench.jobs.log("tuner.1.1.j1")
+    assert "label" not in log
+    assert "removed 1 links" in log
+    assert 'File "/work/train.py", line 1' in log
+
+
 async def test_of_a_sealed_step_only_the_place_and_kind_of_its_error_are_shown(bench: Bench) -> None:
     code = (
         "class Leak_17(Exception):\n    pass\nprint('row 17 has label 4')\n"
