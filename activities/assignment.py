@@ -86,7 +86,7 @@ async def carry_out(assignment: Assignment[R], equipment: Equipment) -> R:
         await journal.append(Ended(at=bench.limits.now(), report=report.model_dump(mode="json")))
     finally:
         journal.close()
-    _remove_worktrees(layout, request.invocation)
+    _remove_worktrees(layout, request.invocation, request.attempt)
     return report
 
 
@@ -98,13 +98,30 @@ async def _report(assignment: Assignment[R], bench: Bench, agent: Journaled, jou
         why = str(end)[:8_000]
         report = assignment.cut_short(bench, why) if assignment.cut_short else assignment.unable(why)
     except asyncio.CancelledError:
-        if _called_off():
-            await bench.stop_jobs()
-        raise
+        if not _called_off():
+            raise
+        await bench.stop_jobs()
+        shown = _called_in(assignment, bench)
+        if shown is None:
+            raise
+        report = shown
     if report.problem is not None:
         _log.info("could not be done", why=report.problem[:200])
         return report
     return await assignment.settled(bench, report)
+
+
+def _called_in(assignment: Assignment[R], bench: Bench) -> R | None:
+    """What an invocation that is called off has to show: its finished trainings count, whoever ends it."""
+    if assignment.cut_short is None:
+        return None
+    report = assignment.cut_short(bench, "it was called off")
+    if report.problem is not None:
+        return None
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()  # the report is made in what follows
+    return report
 
 
 def _given(assignment: Assignment[R], results: Sequence[Result]) -> R:
@@ -194,6 +211,7 @@ def _called_off() -> bool:
     return details is not None and details.cancel_requested and not details.worker_shutdown
 
 
-def _remove_worktrees(layout: Layout, invocation: str) -> None:
-    for folder in layout.worktree(invocation, 0).parent.glob(f"{invocation}.a*"):
-        shutil.rmtree(folder, ignore_errors=True)
+def _remove_worktrees(layout: Layout, invocation: str, attempt: int) -> None:
+    """This attempt's and the older ones'. A later one has its own: this attempt may be one that was cut off."""
+    for number in range(1, attempt + 1):
+        shutil.rmtree(layout.worktree(invocation, number), ignore_errors=True)

@@ -13,6 +13,10 @@ from activities.agent.records import READ, Ended, JournalRecord, Opened, Replied
 from schemas.message import Message
 
 
+class Superseded(Exception):
+    """A later attempt has begun: this one was cut off, and must not act on what the other does not know of."""
+
+
 class Journal(Protocol):
     """What an invocation did so far, and the place where its next step is written before it is taken."""
 
@@ -22,16 +26,18 @@ class Journal(Protocol):
         ...
 
     async def append(self, record: JournalRecord) -> None:
-        """Returns once the record is on disk."""
+        """Returns once the record is on disk. Raises Superseded if a later attempt has begun."""
         ...
 
 
 class FileJournal:
     """Segments `a1.jsonl`, `a2.jsonl`, ... in the invocation's folder."""
 
-    def __init__(self, file: int, adopted: tuple[JournalRecord, ...]) -> None:
+    def __init__(self, folder: Path, attempt: int, file: int) -> None:
+        self._folder = folder
+        self._attempt = attempt
         self._file = file
-        self._records = list(adopted)
+        self._records: list[JournalRecord] = []
         self._writing = asyncio.Lock()
 
     @classmethod
@@ -40,11 +46,13 @@ class FileJournal:
     ) -> "FileJournal":
         """Begins the attempt's segment. Raises FileExistsError if that attempt was begun before."""
         folder.mkdir(parents=True, exist_ok=True)
-        adopts = _adoptable(folder, attempt)
-        adopted = _chain(folder, adopts)
         file = os.open(_segment(folder, attempt), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         _sync_folder(folder)
-        journal = cls(file, adopted)
+        _sync_folder(folder.parent)
+        # older ones are read only now that the segment is there: what they append later, they are stopped after
+        adopts = _adoptable(folder, attempt)
+        journal = cls(folder, attempt, file)
+        journal._records.extend(_chain(folder, adopts))
         first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts)
         await journal.append(first)
         return journal
@@ -64,6 +72,8 @@ class FileJournal:
                 raise
             finally:
                 self._records.append(record)
+        if _attempts(self._folder)[-1:] > [self._attempt]:
+            raise Superseded(f"attempt {self._attempt} was cut off, and a later one has begun")
 
     def close(self) -> None:
         os.close(self._file)

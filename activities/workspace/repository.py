@@ -55,6 +55,8 @@ class Repository:
 
     async def snapshot(self, folder: Path) -> str:
         """The id of the tree of everything in the folder. Raises ToolFailed for what a repository may not hold."""
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is gone: what is not there must not be taken for an empty repository")
         files = sorted(_files(folder))
         if len(files) > MOST_FILES:
             raise ToolFailed(f"the repository holds {len(files)} files; at most {MOST_FILES} are kept, so delete some")
@@ -72,6 +74,7 @@ class Repository:
 
     async def checkout(self, tree: str, folder: Path) -> None:
         """Makes the folder hold exactly the tree (or a revision's), and nothing that was there before."""
+        tree = await self.tree_of(tree)  # a revision that a model named must not be read as an option
         if folder.is_dir():
             shutil.rmtree(folder)
         folder.mkdir(parents=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.agent.journal import FileJournal, ended, last_tree, opening, read
+from activities.agent.journal import FileJournal, Superseded, ended, last_tree, opening, read
 from activities.agent.records import Asking, Ended, Opened, Replied, Result, Unanswered, spent
 from activities.models.scripted import says
 from schemas.budget import Usage
@@ -52,18 +52,21 @@ async def test_a_later_attempt_takes_over_what_was_complete(tmp_path: Path) -> N
     assert two.records[4].adopts == {1: 4}
 
 
-async def test_what_an_older_attempt_writes_later_is_ignored(tmp_path: Path) -> None:
+async def test_what_an_older_attempt_writes_later_is_ignored_and_stops_it(tmp_path: Path) -> None:
     one = await begin(tmp_path, 1)
     await one.append(asking(1))
     await one.append(replied(1, "kept"))
 
     two = await begin(tmp_path, 2)
-    await one.append(asking(2))
-    await one.append(replied(2, "too late"))
+    with pytest.raises(Superseded):
+        await one.append(asking(2))
+    with pytest.raises(Superseded):
+        await one.append(replied(2, "too late"))
     await two.append(asking(2))
     await two.append(replied(2, "in time"))
     three = await begin(tmp_path, 3)
-    await two.append(replied(3, "too late as well"))
+    with pytest.raises(Superseded):
+        await two.append(replied(3, "too late as well"))
 
     for journal in (three.records, read(tmp_path)):
         assert [record.reply.text for record in journal if isinstance(record, Replied)] == ["kept", "in time"]

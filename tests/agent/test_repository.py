@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from activities.errors import ToolFailed
-from activities.workspace.repository import LARGEST_FILE, Repository
+from activities.workspace.repository import LARGEST_FILE, GitFailed, Repository
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -53,6 +53,19 @@ async def test_an_empty_folder_is_the_empty_tree(repository: Repository, tmp_pat
     assert await repository.snapshot(tmp_path / "nothing") == await repository.empty()
     await repository.checkout(await repository.empty(), tmp_path / "out")
     assert contents(tmp_path / "out") == {}
+
+
+async def test_a_folder_that_is_gone_is_no_empty_repository(repository: Repository, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is gone"):
+        await repository.snapshot(tmp_path / "nowhere")
+
+
+async def test_a_revision_that_a_model_named_is_no_option_of_git(repository: Repository, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    with pytest.raises(GitFailed):
+        await repository.checkout(f"--index-output={victim}", tmp_path / "out")
+    assert victim.read_text() == "kept"
 
 
 async def test_a_revision_has_every_parent_and_no_twice(repository: Repository, tmp_path: Path) -> None:

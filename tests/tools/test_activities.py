@@ -24,7 +24,7 @@ from schemas.base import RunRef
 from schemas.candidate import Candidate
 from schemas.message import ModelRequest, Reply
 from schemas.role import DesignRequest, TuneReport, TuneRequest
-from tests.tools.conftest import CODE, Work
+from tests.tools.conftest import CODE, TRAIN, Work
 from tests.tools.test_roles import DESIGNED
 
 JOB = "tuner.1.3.j1"
@@ -71,8 +71,8 @@ class Bed:
     def design(self) -> DesignRequest:
         return DesignRequest(invocation="designer.1.1", candidate=1, brief="", **self.common)
 
-    async def tuning(self, attempt: int = 1) -> TuneRequest:
-        self.work.write(**{**CODE, "train.py": WAITS})
+    async def tuning(self, attempt: int = 1, code: str = WAITS) -> TuneRequest:
+        self.work.write(**{**CODE, "train.py": code})
         revision = await self.work.bench.revision("code that waits")
         return TuneRequest(
             invocation="tuner.1.3",
@@ -86,8 +86,8 @@ class Bed:
             **self.common,
         )
 
-    async def until_it_trains(self) -> None:
-        begun = self.work.bench.layout.job_out(JOB, "select") / "begun"
+    async def until_it_trains(self, job: str = JOB) -> None:
+        begun = self.work.bench.layout.job_out(job, "select") / "begun"
         async with asyncio.timeout(60):
             while not begun.exists():  # noqa: ASYNC110 - another process makes it
                 await asyncio.sleep(0.05)
@@ -157,6 +157,24 @@ async def test_cancelled_by_the_workflow_it_stops_its_job(bed: Callable[[Model],
     with pytest.raises(asyncio.CancelledError):
         await running
     assert made.jobs.state(JOB).phase == "stopped"
+
+
+async def test_called_off_it_reports_the_trainings_that_ended(bed: Callable[[Model], Bed]) -> None:
+    """A person stops the run and wants what is trained: what a tuner at work has scored so far counts."""
+    made = bed(ScriptedModel(lambda asked: calls(("train", {"minutes": 2, "quick": len(asked.messages) > 1}))))
+    waits = f"import sys\nif '--quick' in sys.argv:\n    exec({WAITS!r})\n"
+    request = await made.tuning(code=waits + TRAIN)
+    running = asyncio.ensure_future(made.environment.run(made.roles.tuner, request.model_copy(update={"max_turns": 3})))
+    await made.until_it_trains("tuner.1.3.j2")
+    made.environment.cancel(ActivityCancellationDetails(cancel_requested=True))
+    report = await running
+    assert isinstance(report, TuneReport)
+    assert report.problem is None
+    assert [trial.job for trial in report.trials] == [JOB]
+    assert report.best == JOB
+    assert report.trials[0].score is not None
+    assert report.revision == report.trials[0].revision
+    assert made.jobs.state("tuner.1.3.j2").phase == "stopped"
 
 
 async def test_a_worker_that_shuts_down_leaves_its_job_to_the_next_attempt(bed: Callable[[Model], Bed]) -> None:
