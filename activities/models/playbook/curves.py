@@ -27,9 +27,10 @@ def reading(curves: Iterable[Curve]) -> tuple[Finding, str]:
 
 
 def _telling(curves: Iterable[Curve]) -> Curve | None:
-    """A validation loss before any other validation curve: it is smooth."""
+    """A validation loss before any other validation curve: it is smooth. Else the longest: a short one has a point for
+    each member of a bag, which says nothing of any one training."""
     found = [curve for curve in curves if curve.name.startswith("valid") and curve.steps >= LEAST_STEPS]
-    found.sort(key=lambda curve: (not curve.name.endswith("loss"), curve.name))
+    found.sort(key=lambda curve: (not curve.name.endswith("loss"), -curve.steps, curve.name))
     return found[0] if found else None
 
 
