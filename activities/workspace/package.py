@@ -1,5 +1,6 @@
 """The model's package: what is delivered, complete and runnable without this project."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +45,7 @@ def assemble(
     try:
         _fill(draft, members, weights, code, member_code or {}, blend=method != "single")
         (draft / "task.json").write_text(task.model_dump_json(indent=1), encoding="utf-8")
-        (draft / LOCK).write_text(environment_lock, encoding="utf-8")
+        (draft / LOCK).write_text(_anywhere(environment_lock), encoding="utf-8")
         delivering = DeliveryVerified(verified=verified, refitted=refitted) if verified else None
         write_card(draft, read_facts(layout, delivering))
         draft.chmod(0o755)
@@ -96,6 +97,11 @@ def _copy(source: Path, target: Path, left_out: frozenset[str] = frozenset()) ->
         return links | odd | (left_out & set(names) if Path(folder) == source else set()) | {"__pycache__"}
 
     shutil.copytree(source, target, ignore=skipped, dirs_exist_ok=True, copy_function=shutil.copyfile)
+
+
+def _anywhere(lock: str) -> str:
+    """Without the local part of versions such as 2.13.0+cpu: indexes that everyone reaches do not have those."""
+    return re.sub(r"^([^\s#=]+==[^\s+;]+)\+[\w.]+", r"\1", lock, flags=re.MULTILINE)
 
 
 def _replace(draft: Path, target: Path) -> None:

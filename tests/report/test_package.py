@@ -12,7 +12,7 @@ from schemas.delivery import Finding, Verified
 from tests.report import stories
 from tests.report.made import task
 
-LOCK = "# python 3.12\nnumpy==2.4.6\nscikit-learn==1.9.1\n"
+LOCK = "# python 3.12\nnumpy==2.4.6\nscikit-learn==1.9.1\ntorch==2.13.0+cpu\n"
 PASSED = Verified(passed=True, findings=(Finding(name="rows shuffled", passed=True),), rows=226, job_seconds=8.0)
 
 
@@ -46,6 +46,11 @@ def test_a_single_model_lies_flat(layout: Layout, tmp_path: Path) -> None:
         *("inference.py", "helpers/shared.py", "weights/trees.txt"),
         *("requirements.lock", "task.json", "MODEL_CARD.md"),
     }
+
+
+def test_the_lock_can_be_installed_elsewhere(layout: Layout, tmp_path: Path) -> None:
+    lock = (alone(layout, tmp_path) / "requirements.lock").read_text()
+    assert lock == "# python 3.12\nnumpy==2.4.6\nscikit-learn==1.9.1\ntorch==2.13.0\n"
 
 
 def test_a_blend_has_each_members_code_and_weights(layout: Layout, tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_the_card_says_what_a_stranger_must_know(layout: Layout, tmp_path: Path)
         "11 trainings were scored on it",
         "| train.csv | `" + "5f" * 32 + "` |",
         "| 3 | network: Convolutions over characters | discarded | 0.940 | 0.910 to 0.973 | 3 |",
-        "2 packages, sha256 `",
+        "3 packages, sha256 `",
         "python inference.py --data FOLDER --model weights --out predictions.csv",
         "passed: rows shuffled",
         "Generated code ran in a sandbox",
