@@ -126,6 +126,8 @@ class Writing:
             raise ToolFailed(f"{path} is there to be read only")
         if any(part.lower() == ".git" for part in parts):
             raise ToolFailed("a repository has no .git of its own; versions are kept for you")
+        if any(ord(letter) < 32 for letter in path):  # nothing could remove it, and no version could hold it
+            raise ToolFailed("a file's name has no line breaks or other control characters")
         return parts
 
 

@@ -129,7 +129,7 @@ async def test_what_is_not_the_repository_is_read_only(work: Work, path: str) ->
         await write(work, path)
 
 
-@pytest.mark.parametrize("path", [".git/config", "src/.GIT/hooks/pre-commit", ""])
+@pytest.mark.parametrize("path", [".git/config", "src/.GIT/hooks/pre-commit", "", "two\nlines"])
 async def test_what_no_repository_holds_is_not_written(work: Work, path: str) -> None:
     with pytest.raises(ToolFailed):
         await write(work, path)
