@@ -65,4 +65,5 @@ def main() -> None:
     Path(given.out, "seen.json").write_text(json.dumps(seen))
 
 
-main()
+if __name__ == "__main__":
+    main()
