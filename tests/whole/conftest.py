@@ -1,6 +1,5 @@
 """Whole runs as a user makes them: the command, an embedded server, both workers, the sandbox, real training."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -82,8 +81,3 @@ def of_home(home: Path) -> Iterator[int]:
                 continue
             if str(home).encode() in words:
                 yield int(entry.name)
-
-
-def status(found: Finished) -> dict[str, object]:
-    assert found.code == 0, found.err
-    return dict(json.loads(found.out))
