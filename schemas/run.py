@@ -4,15 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Input, Record, RunRef
+from schemas.base import Record, RunRef
 from schemas.budget import Budget
 from schemas.role import ModelChoice, Role
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "none"]
 
 
-class RunSettings(Input):
-    """Every setting of a run, as `--set key=value` names it."""
+class RunSettings(Record):
+    """Every setting of a run, as `--set key=value` names it; the command line refuses names that are not here.
+
+    History holds it, so a setting that newer code has dropped is passed over.
+    """
 
     model: str = Field("playbook", description="the model of every role that has none of its own")
     effort: str | None = None
@@ -26,7 +29,6 @@ class RunSettings(Input):
     attempts: int = Field(3, ge=1, le=20, description="attempts of an invocation that fails by the platform")
     reserve: float | None = Field(None, ge=0.02, le=0.8, description="share of the time kept for aggregation and refit")
     max_turns: int = Field(80, ge=2, description="model calls of one invocation")
-    memory_mb: int = Field(0, ge=0, description="of one job; 0 shares the machine's")
     history_events: int = Field(4_096, ge=50, description="go on in a new execution at a quiet moment after so many")
     history_drain: int = Field(20_000, ge=100, description="and by draining what is in flight after so many")
 

@@ -79,7 +79,8 @@ class Attempts:
     ) -> Told:
         """The report of the first attempt that gives one.
 
-        `until` is the invocation's deadline: no attempt starts after it. Raises GivenUp.
+        `until` is the invocation's deadline. No attempt starts after it, but one where a worker was lost near it: what
+        it did is in the journal, and still has to be reported. Raises GivenUp.
         """
         own = infrastructure = number = 0
         while True:
@@ -94,20 +95,24 @@ class Attempts:
                 failure = classify(error)
             own += not failure.infrastructure and failure.cause == "platform"
             infrastructure += failure.infrastructure
-            again = self._again(failure, own, infrastructure, until)
+            again = self._again(call, failure, own, infrastructure, until)
             self._note(invocation, number, failure, again)
             if not again:
                 raise GivenUp(failure.why, cancelled=failure.cause == "cancelled")
             if failure.cause == "platform":
                 await workflow.sleep(_pause(failure, own, until), summary=f"before {invocation}.a{number + 1}")
-                if until is not None and workflow.now() >= until:
+                if until is not None and workflow.now() >= until and not failure.infrastructure:
                     raise GivenUp(failure.why)
 
-    def _again(self, failure: Failure, own: int, infrastructure: int, until: datetime | None) -> bool:
+    def _again(
+        self, call: Call[Asked, Told], failure: Failure, own: int, infrastructure: int, until: datetime | None
+    ) -> bool:
         if failure.cause in ("cancelled", "manager"):
             return False
+        if failure.cause == "person" and (call.bookkeeping or self._record.state.stop is not None):
+            return False  # nothing would wait for the person, and the same failure would come at once
         if until is not None and workflow.now() >= until:
-            return False
+            return failure.infrastructure and workflow.now() < until + GRACE
         most = self._record.state.spec.settings.attempts
         return own < most and infrastructure < INFRASTRUCTURE_ATTEMPTS
 
@@ -122,7 +127,7 @@ class Attempts:
                 again=again,
             )
         )
-        if failure.cause == "person" and again:
+        if failure.cause == "person" and again and not self._record.state.paused:
             self._record.add(RunPaused(by="system", why=failure.why))
 
     async def _attempt(
@@ -137,7 +142,9 @@ class Attempts:
         if "attempt" in call.request.model_fields:
             request = request.model_copy(update={"attempt": number})
         queue = workflow.info().task_queue + (GPU_SUFFIX if call.queue == "gpu" else "")
-        left = max(until - workflow.now(), timedelta(seconds=1)) if until is not None else None
+        left = None if until is None else until - workflow.now()
+        if left is not None and left <= timedelta(0):
+            left = GRACE  # to report what a lost attempt did
         report: Told = await workflow.execute_activity(
             call.name,
             request,

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -51,6 +52,7 @@ class BuildWorkflow:
         self._attempts = Attempts(self._record)
         self._invocations = Invocations(self._record, self._attempts)
         self._held = bool(carried and carried.state.paused)
+        self._epoch = build.epoch
         self._main: asyncio.Task[tuple[Ending | None, str]] | None = None
 
     @workflow.run
@@ -67,7 +69,7 @@ class BuildWorkflow:
         if phase is None:
             await self._continue()
         else:
-            await asyncio.shield(self._end(phase, why))
+            await self._to_its_end(self._end(phase, why))
         return self._record.state
 
     async def _phases(self, *, prepared: bool) -> tuple[Ending | None, str]:
@@ -99,6 +101,17 @@ class BuildWorkflow:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._main
         return self._record.state.why or "a person stopped the run"
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Also where the workflow is cancelled meanwhile: a run that ends says so, and leaves nothing behind."""
+        ending = asyncio.create_task(work)
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                if workflow.cancellation_reason() is None:
+                    raise  # a worker, or a replay, forgets the instance
+        ending.result()
 
     async def _prepare(self) -> str | None:
         spec = self._record.state.spec
@@ -139,32 +152,37 @@ class BuildWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _publish(self, *, report: bool) -> None:
-        spec = self._record.state.spec
-        request = PublishRequest(run=spec.run, epoch=workflow_epoch(self._record), report=report)
-        try:
-            await self._attempts.run(PUBLISH, request, invocation=f"publish.{spec.epoch}", summary="ledger and reports")
-        except GivenUp as error:
-            workflow.logger.error("ledger and reports were not written", extra={"why": error.why})
+        """Writes ledger and history, and again if something happened meanwhile: the files end where the run does."""
+        spec, number, written = self._record.state.spec, 0, -1
+        while written != self._record.state.seq:
+            written, number = self._record.state.seq, number + 1
+            request = PublishRequest(run=spec.run, epoch=self._epoch, report=report)
+            name = f"publish.{spec.epoch}" + (f".{number}" if number > 1 else "")
+            try:
+                await self._attempts.run(PUBLISH, request, invocation=name, summary="ledger and reports")
+            except GivenUp as error:
+                workflow.logger.error("ledger and reports were not written", extra={"why": error.why})
+                return
 
     async def _hold(self) -> None:
         """Tells agents at work to hold before their next turn while the run is paused, and to go on after."""
         while True:
             await workflow.wait_condition(lambda: bool(self._record.state.paused) != self._held)
-            self._held = not self._held
             state = self._record.state
-            request = HoldRequest(run=state.spec.run, held=self._held, why=state.pause_why)
-            name = f"hold.{state.seq}"
+            request = HoldRequest(run=state.spec.run, held=not self._held, why=state.pause_why)
             try:
                 await workflow.execute_activity(
                     HOLD.name,
                     request,
-                    activity_id=name,
-                    summary="hold" if self._held else "go on",
+                    activity_id=f"hold.{state.seq}",
+                    summary="hold" if request.held else "go on",
                     start_to_close_timeout=HOLD.cap,
                     retry_policy=ONCE,
                 )
-            except ActivityError as error:  # a missed hold delays a pause, and must not end a run
+                self._held = request.held
+            except ActivityError as error:  # a mark that is missing delays a pause, and one that is left stops agents
                 workflow.logger.warning("agents were not told", extra={"error": str(error)})
+                await workflow.sleep(5, summary="before agents are told again")
 
     # --- what people do: each appends an event and returns ------------------------------------------------------
 
@@ -255,6 +273,8 @@ class BuildWorkflow:
     @stop.validator
     def _check_stop(self, how: Stop) -> None:  # noqa: ARG002
         self._alive()
+        if self._record.state.stop == "now":
+            raise ApplicationError("the run is being stopped already", type="BadInput")
 
     def _alive(self) -> None:
         phase = self._record.state.phase
@@ -284,9 +304,3 @@ class BuildWorkflow:
     def entries(self) -> list[LedgerEntry]:
         """This execution's part of the ledger, for replay."""
         return self._record.entries
-
-
-def workflow_epoch(record: Record) -> int:
-    """The execution's own number: `Continued` has already raised the state's."""
-    last = record.entries[-1].event if record.entries else None
-    return record.state.spec.epoch - (1 if isinstance(last, Continued) else 0)

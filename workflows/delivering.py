@@ -30,6 +30,7 @@ class Delivery:
         self._record = record
         self._attempts = attempts
         self._invocations = invocations
+        self._deadline = record.state.clock.deadline  # of the delivery under way
 
     async def run(self) -> str | None:
         """None once something is delivered, else why nothing could be."""
@@ -40,6 +41,8 @@ class Delivery:
         choice = await self._choose(standing[0])
         while choice is not None:
             problem = await self._deliver(choice)
+            if problem is not None and workflow.now() >= self._deadline and not self._record.state.stop:
+                problem = await self._deliver(choice)  # its time went with an outage, not with its work
             if problem is None or self._record.state.stop == "now":
                 self._overrun()
                 return problem
@@ -148,6 +151,7 @@ class Delivery:
         state = self._record.state
         assert state.task is not None, "a run is prepared before it delivers"
         allowance = max(LEAST_DELIVERY, timedelta(seconds=state.budget.seconds / 4))
+        self._deadline = max(state.clock.deadline, workflow.now()) + allowance
         return DeliveryRequest(
             run=state.spec.run,
             task=state.task,
@@ -157,7 +161,7 @@ class Delivery:
             revision=choice.report.revision,
             environment=state.environment,
             sandbox=state.sandbox or state.spec.settings.sandbox,
-            deadline=max(state.clock.deadline, workflow.now()) + allowance,
+            deadline=self._deadline,
         )
 
     def _overrun(self) -> None:

@@ -16,7 +16,7 @@ from workflows.policy import Policy
 from workflows.record import Record
 
 FRUITLESS = 3  # turns in a row that start nothing while nothing is in flight
-LANDING = timedelta(seconds=20)  # that agents have to report once their deadline is over
+LANDING = timedelta(seconds=60)  # that agents have to report once their deadline is over, a lost worker included
 
 
 class Explorer:
@@ -36,7 +36,10 @@ class Explorer:
             await self._record.unpaused()
             why = self._over()
             if why is not None:
-                await self._land(cut=self._record.state.stop is not None or self._finished is not None)
+                cut = self._record.state.stop is not None or self._finished is not None
+                await self._land(cut=cut)
+                if not cut and self._over() is None:
+                    continue  # a person gave more time meanwhile
                 return why
             if self._new_execution():
                 await self._land(cut=False)

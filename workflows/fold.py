@@ -82,7 +82,8 @@ def _apply(state: RunState, event: Event, at: datetime) -> RunState:  # one case
         case RunExtended():
             return _set(state, clock=event.clock, budget=event.budget, limits=())
         case StopRequested():
-            return _set(state, stop="deliver" if event.deliver else "now", why=event.why)
+            now = state.stop == "now" or not event.deliver  # a stop at once is never taken back
+            return _set(state, stop="now" if now else "deliver", why=event.why, paused=None, pause_why="")
         case LimitReached():
             return _set(state, limits=(*state.limits, event.limit))
         case ChoiceMade():

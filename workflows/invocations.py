@@ -42,6 +42,7 @@ class Invocations:
         self._record = record
         self._attempts = attempts
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reported: set[str] = set()  # whose reports are being verified: nothing is left to cancel
 
     @property
     def state_task(self) -> Task:
@@ -110,7 +111,8 @@ class Invocations:
     def cancel(self, candidate: int | None = None) -> None:
         """Asks the invocations of a candidate, or all, to stop; their jobs are stopped and their reports recorded."""
         for invocation, flight in self._record.state.in_flight.items():
-            if candidate in (None, flight.candidate) and invocation in self._tasks:
+            mine = candidate in (None, flight.candidate) and invocation not in self._reported
+            if mine and invocation in self._tasks:
                 self._tasks[invocation].cancel()
 
     async def landed(self) -> None:
@@ -191,7 +193,9 @@ class Invocations:
             await self._failed(request, "cancelled between its attempts")
             return None
         if isinstance(report, TuneReport):
+            self._reported.add(request.invocation)
             await self._verify(report)
+            self._reported.discard(request.invocation)
         self._record.add(InvocationReported(invocation=request.invocation, report=report), tell=True)
         return report
 

@@ -155,7 +155,7 @@ class Supervisor:
             environment=self._spec.environment,
             variables=devices.variables(lease.devices, self._order.devices),
             devices=lease.devices,
-            network=self._spec.network,
+            network=self._spec.network and not step.sealed,  # what has seen withheld rows tells nobody
             limits=self._spec.limits,
             label=label,
         )

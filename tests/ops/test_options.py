@@ -23,9 +23,9 @@ def test_set_wins_over_flags_and_flags_over_the_home_folders_defaults() -> None:
 
 
 def test_set_reaches_every_setting_limits_and_single_roles_included() -> None:
-    spec = spec_of(HERE, {}, ["dollars=2.5", "refit=false", "models.tuner=playbook", "memory_mb=512", "seconds=90"])
+    spec = spec_of(HERE, {}, ["dollars=2.5", "refit=false", "models.tuner=playbook", "max_turns=12", "seconds=90"])
     assert (spec.budget.dollars, spec.budget.seconds) == (2.5, 90)
-    assert (spec.settings.refit, spec.settings.memory_mb) == (False, 512)
+    assert (spec.settings.refit, spec.settings.max_turns) == (False, 12)
     assert spec.settings.models == {Role.TUNER: "playbook"}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 from schemas.candidate import Member
 from schemas.decision import Tune, Wait
@@ -369,3 +370,29 @@ async def test_bad_input_fails_the_run_before_any_agent_starts(client: Client) -
     assert state.phase == "FAILED"
     assert "train.csv has no column 'y'" in state.why
     assert {"setup", "manager"}.isdisjoint({name for name, _ in stage.asked})
+
+
+async def test_a_stop_with_delivery_while_a_person_is_needed_delivers_without_that_person(client: Client) -> None:
+    async def aggregator(request: AggregateRequest) -> AggregateReport:
+        raise ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+
+    async with staged(client, Stage({"aggregator": aggregator})) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, lambda state: state.paused == "system")
+        await handle.execute_update(BuildWorkflow.stop, Stop(deliver=True, why="deliver without it"))
+        state = await handle.result()
+        failed = events(await entries(handle), AttemptFailed)
+    assert (state.phase, state.verified, state.paused) == ("STOPPED", True, None)
+    assert [failure.again for failure in failed] == [True, False]
+
+
+async def test_a_stop_at_once_is_not_taken_back(client: Client) -> None:
+    stage, _ = holding()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.stop, Stop(why="enough"))
+        with pytest.raises((WorkflowUpdateFailedError, RPCError)):  # refused, or the run is over already
+            await handle.execute_update(BuildWorkflow.stop, Stop(deliver=True))
+        state = await handle.result()
+    assert (state.phase, state.verified) == ("STOPPED", None)
