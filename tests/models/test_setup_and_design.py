@@ -56,7 +56,7 @@ async def test_with_every_family_taken_the_best_recipe_is_varied() -> None:
     others = tuple(candidate(n, family=f) for n, f in enumerate(("boosted trees", "linear", "extra trees"), 1))
     plan = await designed(World(), 4, others)
     assert plan["recipe"] == "boosted"
-    assert plan["config"] == {"learning_rate": 0.05}
+    assert plan["config"] == {"seed": 4, "learning_rate": 0.05}
 
 
 async def test_a_recipe_that_does_not_fit_is_never_chosen() -> None:

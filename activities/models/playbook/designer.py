@@ -111,13 +111,15 @@ def _first(request: DesignRequest, recipes: list[KnowledgeEntry]) -> Choice:
     entry = _unused(request, recipes)
     parents = tuple(f"{number}@{commit[:12]}" for number, commit in request.parents)
     if entry is not None:
-        made = Plan(approach=_approach(entry), family=entry.family, recipe=entry.name, parents=parents)
+        config: dict[str, object] = {"seed": request.seed} if request.seed else {}
+        made = Plan(approach=_approach(entry), family=entry.family, recipe=entry.name, parents=parents, config=config)
         return Choice(
             made,
             entry,
             f"The recipe {entry.name} has rank {entry.rank} for this data, and no other candidate is of its kind.",
         )
     entry, change = _variant(request, recipes)
+    change = {"seed": request.seed + request.candidate, **change}  # errs unlike the recipe's first candidate
     approach = f"{_approach(entry)}, varied"[:400]
     made = Plan(approach=approach, family=entry.family, recipe=entry.name, parents=parents, config=change)
     return Choice(made, entry, f"Every kind of model that fits is taken; {entry.name} with other settings.")
