@@ -35,4 +35,5 @@ def assignment(request: AggregateRequest) -> Assignment[AggregateReport]:
 
 
 async def _settled(bench: Bench, report: AggregateReport) -> AggregateReport:
-    return report.model_copy(update={"revision": await committed(bench)})
+    looks = sum(result.tool == "evaluate" and not result.is_error for result in bench.done())
+    return report.model_copy(update={"revision": await committed(bench), "looks": looks})

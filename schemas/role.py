@@ -147,6 +147,7 @@ class AggregateReport(Report):
     members: tuple[Member, ...] = ()
     method: Literal["single", "mean", "rank", "vote"] = "single"
     claim: Score | None = None
+    looks: int = 0  # at the labels of `select`, to compare blends
 
 
 AnyReport = SetupReport | DesignReport | CodeReport | TuneReport | AggregateReport

@@ -160,7 +160,7 @@ def _reported(state: RunState, report: AnyReport) -> RunState:
         case DesignReport() | CodeReport():
             return _stumbled(state, report.candidate, last)
         case AggregateReport():
-            return state
+            return _set(state, select_looks=state.select_looks + report.looks)
         case _:
             assert_never(report)
 

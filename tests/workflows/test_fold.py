@@ -16,7 +16,7 @@ from schemas.event import (
     RunResumed,
     TrialScored,
 )
-from schemas.role import CodeReport, DesignReport, Role, TuneReport
+from schemas.role import AggregateReport, CodeReport, DesignReport, Role, TuneReport
 from tests.workflows.facts import START, flight, folded, prepared, score, started, trial
 from workflows import fold, ledger
 
@@ -128,3 +128,10 @@ def test_the_state_survives_json_which_is_how_it_crosses_executions() -> None:
     state = folded(prepared(), *designed(), *coded(), scored("j2", 0.5))
     assert type(state).model_validate_json(state.model_dump_json()) == state
     assert isinstance(state.candidates[1], Candidate)
+
+
+def test_what_the_aggregator_compared_counts_as_looks_at_select() -> None:
+    report = AggregateReport(invocation="aggregator.9", looks=6)
+    seen = (*designed(), *coded(), flight(Role.TUNER, 1), scored("j2", 0.5), tuned("j2", 0.5))
+    state = folded(prepared(), *seen, InvocationReported(invocation="aggregator.9", report=report))
+    assert state.select_looks == 7

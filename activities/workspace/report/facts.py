@@ -14,6 +14,7 @@ from schemas.event import (
     CandidateDiscarded,
     ChoiceMade,
     DeliveryVerified,
+    InvocationReported,
     LedgerEntry,
     PhaseEntered,
     RefitEnded,
@@ -26,7 +27,7 @@ from schemas.event import (
     RunStarted,
 )
 from schemas.job import JobState
-from schemas.role import DesignReport, Role
+from schemas.role import AggregateReport, DesignReport, Role
 from schemas.run import RunSpec
 from schemas.task import Task
 
@@ -197,6 +198,12 @@ class Facts:
     def looks(self) -> int:
         """How many trainings were scored on `select`."""
         return sum(1 for training in self.trainings if training.trial.score is not None)
+
+    @cached_property
+    def blends_looked_at(self) -> int:
+        """How many choices the aggregator compared on `select`."""
+        told = (event.report for _, event in self.all(InvocationReported))
+        return sum(report.looks for report in told if isinstance(report, AggregateReport))
 
     @cached_property
     def pauses(self) -> tuple[tuple[datetime, datetime, RunPaused], ...]:

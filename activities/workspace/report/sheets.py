@@ -70,7 +70,7 @@ def _figures(sheet: Figure, facts: Facts) -> None:
     select = words.value(facts.choice.score) if facts.choice else "none"
     cells = (
         (words.value(score) if score else "no score", under),
-        (select, f"on select, {words.plural(facts.looks, 'look')}"),
+        (select, f"on select, {words.plural(facts.looks + facts.blends_looked_at, 'look')}"),
         (words.duration(time), "of wall time"),
         (words.dollars(total.spend.dollars), words.plural(total.spend.usage.tokens, "token")),
     )
