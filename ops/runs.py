@@ -84,7 +84,11 @@ async def _remote(client: Client, prefix: str) -> list[str]:
 
 
 async def known(settings: Settings, client: Client | None, run: str) -> Known:
-    """The run's state: from its workflow; where no worker answers, from its ledger, or from its history replayed."""
+    """The run's state: from its folder once it ended, else from its workflow; where no worker answers, from its ledger
+    as far as it is written, or from its history replayed."""
+    finished = ended(settings, run)
+    if finished is not None:
+        return Known(finished, live=client is not None)
     if client is not None:
         state = await live_state(client, run)
         if state is not None:
