@@ -1,9 +1,11 @@
 """The real Temporal server, once for all tests of a process."""
 
 import os
+import signal
 import sysconfig
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,8 +16,11 @@ from temporalio.testing import WorkflowEnvironment
 
 from workflows import display
 
+# a runner in the background has Ctrl-C ignored, and what it starts would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 TEMPORAL = Path(sysconfig.get_path("scripts")) / "temporal"
-ATTRIBUTES: list[SearchAttributeKey] = [display.TASK, display.PHASE, display.POLICY, display.BEST, display.DOLLARS]
+ATTRIBUTES: list[SearchAttributeKey[Any]] = [display.TASK, display.PHASE, display.POLICY, display.BEST, display.DOLLARS]
 
 
 @pytest.fixture(autouse=True)
