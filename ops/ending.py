@@ -49,7 +49,7 @@ def _delivered(state: RunState, output: Path) -> list[str]:
         lines.append(f"Submission: {submission}")
     lines.append(f"Predict:    {predict(state, output / 'model')}")
     rows = (state.task.test if state.task else None) or "test.csv"
-    lines.append(f"            FOLDER holds the rows to predict as {rows}, and task.json from the model's folder")
+    lines.append(f"            FOLDER holds the rows to predict as {rows}")
     return lines
 
 

@@ -45,7 +45,6 @@ def test_the_printed_command_predicts_the_submission_again(delivered: Delivered,
     folder = tmp_path / "rows"
     folder.mkdir()
     shutil.copy(task / "data" / "test.csv", folder)
-    shutil.copy(delivered.layout.output / "model" / "task.json", folder)
     [line] = [line for line in delivered.shown.out.splitlines() if line.startswith("Predict:")]
     words = shlex.split(line.removeprefix("Predict:"))
     words[words.index("FOLDER")] = str(folder)

@@ -27,7 +27,8 @@ def main() -> None:
         parser.add_argument(name, required=True)
     arguments = parser.parse_args()
     blend = json.loads((HERE / "blend.json").read_text(encoding="utf-8"))
-    task = json.loads((Path(arguments.data) / "task.json").read_text(encoding="utf-8"))
+    told = [place / "task.json" for place in (Path(arguments.data), HERE)]  # a view's own, else the package's
+    task = json.loads(next(path for path in told if path.is_file()).read_text(encoding="utf-8"))
     members = blend["members"]
     weights = np.array([float(member["weight"]) for member in members])
     out = Path(arguments.out).resolve()
