@@ -73,7 +73,7 @@ async def test_nothing_but_its_own_is_there_to_read_or_write(bench: Bench, monke
     view = bench.root / "run" / "view"
     view.mkdir()
     (view / "train.csv").write_text("a\n")
-    hidden = [str(labels), str(Path.home()), str(bench.home), str(bench.root / "jobs"), "/root/.ssh", "/home", "/var"]
+    hidden = [str(labels), str(Path.home()), str(bench.home), str(bench.root / "jobs"), "/root", "/home", "/var"]
     step = bench.step(LOOKS, argv=("python", "train.py", json.dumps([*hidden, "/data/train.csv"])))
     step = step.model_copy(update={"mounts": (*step.mounts, Mount(source=str(view), target="/data"))})
     assert (await bench.run(step)).phase == "done"
