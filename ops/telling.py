@@ -12,6 +12,7 @@ from schemas.event import (
     DecisionRefused,
     DeliveryVerified,
     Event,
+    FallbackUsed,
     InvocationFailed,
     InvocationReported,
     InvocationStarted,
@@ -73,6 +74,10 @@ def tell(event: Event) -> str:  # one case per event
             return _because(f"candidate {event.candidate} scored {score(event.score)}", event.note)
         case ScoreRejected():
             return _because(f"the score of {event.job} does not count", event.why)
+        case FallbackUsed():
+            return _because(
+                f"{event.invocation}: {event.used} answered {event.calls} times for {event.chosen}", event.why
+            )
         case CandidateDiscarded():
             return _because(f"candidate {event.candidate} discarded by the {event.by}", event.why)
         case _:

@@ -8,6 +8,7 @@ from pydantic import Field
 from schemas.base import Record, RunRef, Short, Text
 from schemas.candidate import Member
 from schemas.metric import Score
+from schemas.role import Caps
 from schemas.task import Task
 
 
@@ -93,11 +94,12 @@ class AccountRequest(Record):
 
 
 class HoldRequest(Record):
-    """Agents hold before their next turn while the run is paused."""
+    """Agents hold before their next turn while the run is paused, and learn of caps that a person has raised."""
 
     run: RunRef
     held: bool
     why: Text = ""
+    caps: Caps = Caps()
 
 
 class ReleaseRequest(Record):

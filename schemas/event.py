@@ -121,6 +121,18 @@ class ScoreRejected(Record):
     why: Text
 
 
+class FallbackUsed(Record):
+    """Another model than the chosen one gave replies of an invocation."""
+
+    kind: Literal["fallback_used"] = "fallback_used"
+    invocation: str
+    role: Role
+    chosen: str
+    used: str
+    calls: int
+    why: Text
+
+
 class CandidateDiscarded(Record):
     kind: Literal["candidate_discarded"] = "candidate_discarded"
     candidate: int
@@ -222,6 +234,7 @@ Event = Annotated[
     | InvocationFailed
     | TrialScored
     | ScoreRejected
+    | FallbackUsed
     | CandidateDiscarded
     | PersonSteered
     | RunPaused

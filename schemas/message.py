@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Tag
+from pydantic import BaseModel, ConfigDict, Field, Tag
 from pydantic.types import Discriminator
 
 from schemas.base import Record
@@ -67,28 +67,50 @@ class ToolSpec(Record):
     input_schema: dict[str, Any]
 
 
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+
+
 class ModelRequest(Record):
-    """One call of a model. `system` is stable over an invocation."""
+    """One call of a model. All before `messages` is stable over a conversation, for caches and thinking rest on it.
+
+    `invocation` and `turn` say whose call it is, for records; they are never sent.
+    """
 
     model: str
     system: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = 16_000
-    effort: Literal["low", "medium", "high", "max"] | None = None
+    effort: Effort | None = None
+    web_searches: int = 0  # that the server may make in this call; 0: there is no such tool
+    cache: Literal["5m", "1h"] = "5m"  # how long the prefix is kept: an hour where an agent waits for training
+    invocation: str = ""
+    turn: int = 0
+
+
+class Search(Record):
+    """One search of the web, with the addresses that it found."""
+
+    query: str
+    urls: tuple[str, ...] = ()
 
 
 StopReason = Literal["end_turn", "tool_use", "max_tokens", "stop_sequence", "pause_turn", "refusal", "context_window"]
 
 
 class Reply(Record):
-    """What a model answered, and what it cost. `dollars` is None where the price is unknown."""
+    """What a model answered, and what it cost. `dollars` is None where the price is unknown.
+
+    `unparsed` holds the arguments of tool calls that were no JSON object, by the call's id; their `input` is empty.
+    """
 
     model: str
     content: tuple[AnyBlock, ...]
     stop_reason: StopReason
     usage: Usage = Usage()
     dollars: float | None = 0.0
+    unparsed: dict[str, str] = Field(default_factory=dict)
+    explanation: str = ""  # of a refusal, where one was given
 
     @property
     def tool_uses(self) -> tuple[ToolUseBlock, ...]:
@@ -102,10 +124,12 @@ class Reply(Record):
 __all__ = [
     "AnyBlock",
     "Block",
+    "Effort",
     "Message",
     "ModelRequest",
     "OtherBlock",
     "Reply",
+    "Search",
     "StopReason",
     "TextBlock",
     "ToolResultBlock",

@@ -7,6 +7,7 @@ from typing import Literal
 from schemas.base import Record, RunRef, Short, Text
 from schemas.budget import Spend
 from schemas.candidate import Candidate, Member, Trial
+from schemas.message import Effort, Search
 from schemas.metric import Score
 from schemas.task import Task
 
@@ -20,14 +21,43 @@ class Role(StrEnum):
     AGGREGATOR = "aggregator"
 
 
-Effort = Literal["low", "medium", "high", "max"]
-
-
 class ModelChoice(Record):
-    """Which model a role uses; fixed for an invocation."""
+    """Which model a role uses; fixed for an invocation.
+
+    `fallback` is asked while this one is not to be had, or refuses. Where routing gave a routine invocation a cheaper
+    model, `routed` says why, and `instead_of` which model the role would have had.
+    """
 
     name: str = "playbook"
     effort: Effort | None = None
+    fallback: str | None = None
+    routed: Short = ""
+    instead_of: str | None = None
+
+
+class Caps(Record):
+    """What agents may spend of the run's money now, all together, and what is kept of what they say."""
+
+    dollars: float | None = None
+    tokens: int | None = None
+
+
+class FellBack(Record):
+    """Replies that another model gave, because the chosen one was not to be had, or refused."""
+
+    model: str
+    calls: int
+    why: Text
+
+
+class Weights(Record):
+    """Pretrained weights in the run's folder, mounted read-only for jobs. `digest` covers all files and their names."""
+
+    name: str  # such as org/model
+    revision: str
+    digest: str
+    size: int  # bytes
+    files: int
 
 
 class Request(Record):
@@ -45,10 +75,20 @@ class Request(Record):
     seed: int = 0
     max_turns: int = 80
     training_seconds: float | None = None  # one training at most
+    caps: Caps = Caps()
+    context_tokens: int = 120_000  # of a conversation before older parts are cleared
+    web: bool = False  # whether a model may search the web
+    record: bool = False  # whether exchanges with models are kept whole
+    replay: str | None = None  # folder of another run's recorded exchanges, which answer in place of a model
 
 
 class SetupRequest(Request):
+    """`weights` and `packages` are what a candidate's design asks for; without any, it is the run's first setup."""
+
     role: Role = Role.SETUP
+    candidate: int | None = None
+    weights: tuple[Short, ...] = ()  # such as org/model, or org/model@revision
+    packages: tuple[Short, ...] = ()
 
 
 class DesignRequest(Request):
@@ -101,6 +141,8 @@ class Report(Record):
     problem: Text | None = None
     spend: Spend = Spend()
     turns: int = 0
+    fell_back: tuple[FellBack, ...] = ()
+    searches: tuple[Search, ...] = ()
 
 
 class SetupReport(Report):
@@ -108,10 +150,14 @@ class SetupReport(Report):
     role: Role = Role.SETUP
     environment: str = ""
     installed: tuple[Short, ...] = ()
+    weights: tuple[Weights, ...] = ()
 
 
 class DesignReport(Report):
-    """`family` names the approach's kind (boosted trees, linear, network, ...), to keep candidates different."""
+    """`family` names the approach's kind (boosted trees, linear, network, ...), to keep candidates different.
+
+    `weights` and `packages` are what its code will need and the environment lacks.
+    """
 
     kind: Literal["design"] = "design"
     role: Role = Role.DESIGNER
@@ -119,6 +165,8 @@ class DesignReport(Report):
     revision: str | None = None
     approach: Short = ""
     family: Short = ""
+    weights: tuple[Short, ...] = ()
+    packages: tuple[Short, ...] = ()
 
 
 class CodeReport(Report):

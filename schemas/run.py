@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.base import Record, RunRef
 from schemas.budget import Budget
+from schemas.message import Effort
 from schemas.role import ModelChoice, Role
 
 SandboxChoice = Literal["auto", "bubblewrap", "container", "none"]
@@ -18,8 +19,18 @@ class RunSettings(Record):
     """
 
     model: str = Field("playbook", description="the model of every role that has none of its own")
-    effort: str | None = None
+    effort: Effort | None = Field(None, description="how much a model thinks: low, medium, high, xhigh or max")
     models: dict[Role, str] = Field(default_factory=dict, description="a model per role: --set models.tuner=NAME")
+    efforts: dict[Role, Effort] = Field(default_factory=dict, description="an effort per role: --set efforts.coder=max")
+    fallback: str | None = Field(None, description="the model that is asked while a role's own is not to be had")
+    fallbacks: dict[Role, str] = Field(default_factory=dict, description="a fallback per role")
+    routing: bool = Field(False, description="give routine invocations the model `cheap_model`")
+    cheap_model: str = "claude-haiku-5-5"
+    cheap_effort: Effort | None = None
+    web: bool = Field(True, description="whether a language model may search the web")
+    record: bool = Field(False, description="keep every exchange with a model whole")
+    replay: str | None = Field(None, description="the folder of a recorded run, whose exchanges answer")
+    context_tokens: int = Field(120_000, ge=8_000, description="of a conversation, before older parts are cleared")
     policy: Literal["agent", "greedy"] = "agent"
     candidates: int = Field(3, ge=1, le=64)
     parallel: int = Field(0, ge=0, description="invocations at once; 0 settles it by candidates")
@@ -44,5 +55,12 @@ class RunSpec(Record):
     search_attributes: bool = True  # false where they cannot be registered: their content goes to the memo
 
     def model_for(self, role: Role) -> ModelChoice:
-        name = self.settings.models.get(role, self.settings.model)
-        return ModelChoice.model_validate({"name": name, "effort": self.settings.effort})
+        """The role's own model, effort and fallback; a language model alone has the latter two."""
+        own = self.settings
+        name = own.models.get(role, own.model)
+        if name == "playbook":
+            return ModelChoice(name=name)
+        fallback = own.fallbacks.get(role, own.fallback)
+        return ModelChoice(
+            name=name, effort=own.efforts.get(role, own.effort), fallback=fallback if fallback != name else None
+        )

@@ -11,7 +11,7 @@ from schemas.candidate import Candidate
 from schemas.decision import Decision
 from schemas.event import ChoiceMade, Event, Phase
 from schemas.metric import Score
-from schemas.role import ModelChoice, Role
+from schemas.role import Caps, FellBack, ModelChoice, Role, Weights
 from schemas.run import RunSpec
 from schemas.task import Task
 
@@ -41,6 +41,7 @@ class RunState(Record):
     task: Task | None = None
     environment: str = ""
     sandbox: str = ""
+    weights: tuple[Weights, ...] = ()
     candidates: dict[int, Candidate] = Field(default_factory=dict)
     in_flight: dict[str, InFlight] = Field(default_factory=dict)
     invocations: int = 0  # a counter for ids; role calls, without the manager's turns
@@ -115,6 +116,11 @@ class ManageRequest(Record):
     deadline: datetime
     seed: int = 0
     max_turns: int = 20
+    caps: Caps = Caps()
+    context_tokens: int = 120_000
+    record: bool = False
+    replay: str | None = None
+    aside: bool = False  # a look at the state in a conversation of its own, which later turns do not go on with
 
 
 class Carried(Record):
@@ -144,3 +150,4 @@ class Managed(Record):
     policy: str = "agent"
     thought: str = ""
     spend: Spend = Spend()
+    fell_back: tuple[FellBack, ...] = ()

@@ -13,6 +13,7 @@ from schemas.event import (
     DecisionRefused,
     DeliveryVerified,
     Event,
+    FallbackUsed,
     InvocationFailed,
     InvocationReported,
     InvocationStarted,
@@ -54,7 +55,15 @@ def apply(state: RunState, entry: LedgerEntry) -> RunState:
 
 def _apply(state: RunState, event: Event, at: datetime) -> RunState:  # one case per event
     match event:
-        case RunStarted() | AttemptFailed() | DecisionRefused() | PersonSteered() | ScoreRejected() | Overrun():
+        case (
+            RunStarted()
+            | AttemptFailed()
+            | DecisionRefused()
+            | PersonSteered()
+            | ScoreRejected()
+            | FallbackUsed()
+            | Overrun()
+        ):
             return state
         case Continued():
             return _set(state, spec=state.spec.model_copy(update={"epoch": event.epoch}))

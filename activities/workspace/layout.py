@@ -106,6 +106,20 @@ class Layout:
         return self.folder / "HELD"
 
     @property
+    def purse(self) -> Path:
+        """What models cost, call by call, as all workers of the run see it at once."""
+        return self.folder / "purse.jsonl"
+
+    def exchange(self, invocation: str, turn: int) -> Path:
+        """A recorded exchange with a model: request and reply, whole."""
+        return self.folder / "exchanges" / invocation / f"{turn:03d}.json"
+
+    @property
+    def weights(self) -> Path:
+        """Pretrained weights, a folder for each by its name; jobs that train see it read-only."""
+        return self.folder / "weights"
+
+    @property
     def sample(self) -> Path:
         """A few rows of the view, for checks of code: `fit/` and `inputs/`."""
         return self.folder / "sample"
