@@ -53,6 +53,13 @@ class Written(Record):
     size: int
 
 
+class Image(Record):
+    """A picture that a tool shows beside its text. `data` is base64, as the Messages API takes it."""
+
+    media_type: str  # such as image/png
+    data: str
+
+
 # --- knowledge ---------------------------------------------------------------------------------------------------
 
 

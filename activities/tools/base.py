@@ -10,6 +10,7 @@ from activities.errors import ToolFailed
 from schemas.job import JobState
 from schemas.message import ToolSpec, ToolUseBlock
 from schemas.role import AnyReport
+from schemas.tool import Image
 
 LONGEST = 100_000  # characters of one result
 
@@ -30,6 +31,7 @@ class Done:
     jobs: tuple[JobState, ...] = ()
     ends: bool = False
     report: AnyReport | None = None
+    images: tuple[Image, ...] = ()
 
     @property
     def text(self) -> str:
