@@ -15,6 +15,13 @@ class Budget(Record):
     tokens: int | None = None
 
 
+class Money(Record):
+    """What agents may still spend of a run's money, all together; None where that is not capped."""
+
+    dollars: float | None = None
+    tokens: int | None = None
+
+
 class Usage(Record):
     """Tokens of one or many model calls, as the Messages API counts them."""
 

@@ -37,6 +37,7 @@ class ScoreRequest(Record):
     task: Task
     members: tuple[Member, ...]
     method: Literal["single", "mean", "rank", "vote"] = "single"
+    threshold: float | None = None
 
 
 class DeliveryRequest(Record):
@@ -48,6 +49,7 @@ class DeliveryRequest(Record):
     attempt: int = 1
     members: tuple[Member, ...]
     method: Literal["single", "mean", "rank", "vote"] = "single"
+    threshold: float | None = None
     revision: str | None = None  # of the aggregator's repository, for a blend
     environment: str
     sandbox: str = "auto"

@@ -187,13 +187,17 @@ class TuneReport(Report):
 
 
 class AggregateReport(Report):
-    """`claim` is the score that the aggregator's own evaluation gave; the workflow computes it again."""
+    """`claim` is the score that the aggregator's own evaluation gave; the workflow computes it again.
+
+    `threshold` is the probability of the second class from which on a blend of labels says that class.
+    """
 
     kind: Literal["aggregate"] = "aggregate"
     role: Role = Role.AGGREGATOR
     revision: str | None = None  # of the aggregator's repository
     members: tuple[Member, ...] = ()
     method: Literal["single", "mean", "rank", "vote"] = "single"
+    threshold: float | None = None
     claim: Score | None = None
     looks: int = 0  # at the labels of `select`, to compare blends
 

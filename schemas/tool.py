@@ -3,12 +3,25 @@
 A tool's name is the key in the comment above its arguments; `read_file` alone gives plain text.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from schemas.base import Input, Record, Short, Text
 from schemas.metric import Score
+
+
+def _none(value: object) -> bool:
+    return value is None
+
+
+class Left(Record):
+    """What is left at a result: seconds of the invocation, and money of the run where that is capped."""
+
+    seconds_left: float | None = None
+    dollars_left: float | None = Field(None, exclude_if=_none)  # told as null it would read as none
+    tokens_left: int | None = Field(None, exclude_if=_none)
+
 
 # --- files -------------------------------------------------------------------------------------------------------
 
@@ -50,6 +63,19 @@ class WriteConfig(Input):  # write_config: the tuner's only way to change its re
 
 class Written(Record):
     path: str
+    size: int
+
+
+class ViewImage(Input):  # view_image
+    path: str = Field(description="a PNG or JPEG file")
+
+
+class Viewed(Record):
+    """Said beside the picture."""
+
+    path: str
+    width: int
+    height: int
     size: int
 
 
@@ -100,7 +126,7 @@ class Run(Input):  # run
     minutes: float = Field(2.0, gt=0, le=60)
 
 
-class Ran(Record):
+class Ran(Left):
     job: str
     phase: str
     seconds: float
@@ -112,7 +138,7 @@ class Check(Input):  # check: what the final verification does, on a sample
     pass
 
 
-class Checked(Record):
+class Checked(Left):
     job: str
     passed: bool
     seconds: float
@@ -138,7 +164,7 @@ class Curve(Record):
     steps: int
 
 
-class Trained(Record):
+class Trained(Left):
     job: str
     phase: str
     revision: str
@@ -147,14 +173,26 @@ class Trained(Record):
     problem: str | None = None
     curves: tuple[Curve, ...] = ()
     log: str = ""
-    seconds_left: float | None = None  # of the invocation, at this result
 
 
 class InspectEnvironment(Input):  # inspect_environment
     pass
 
 
+class JobFacts(Record):
+    """What one job gets of the machine; as many may run at once as there are devices."""
+
+    cores: int
+    memory_mb: int
+    temporary_mb: int  # of /tmp, which lies in memory
+    disk_mb: int  # that it may write
+    processes: int
+    network: bool
+
+
 class EnvironmentFacts(Record):
+    """The machine as a whole, and what one job gets of it."""
+
     python: str
     packages: dict[str, str]
     cores: int
@@ -163,13 +201,14 @@ class EnvironmentFacts(Record):
     gpus: tuple[str, ...] = ()
     disk_free_mb: int
     sandbox: str
+    job: JobFacts | None = None
 
 
 class Install(Input):  # install
     packages: list[str] = Field(min_length=1, description="requirement specifiers")
 
 
-class Installed(Record):
+class Installed(Left):
     environment: str
     packages: tuple[str, ...] = ()
     problem: str | None = None
@@ -184,15 +223,21 @@ class MemberChoice(Input):
     weight: float = Field(1.0, ge=0)
 
 
+Cut = Annotated[float, Field(gt=0, lt=1)]  # probability of the second class, from which on it is the label
+
+
 class Evaluate(Input):  # evaluate: the scorer's word on a choice or a blend
     members: list[MemberChoice] = Field(min_length=1)
     method: Literal["single", "mean", "rank", "vote"] = "mean"
+    threshold: Cut | Literal["tune"] | None = Field(
+        None, description="two classes and method mean only: a number, or `tune` for the best one on these rows"
+    )
 
 
-class Evaluated(Record):
+class Evaluated(Left):
     score: Score
     agreement: tuple[tuple[float, ...], ...] = ()  # members' correlation, or share of equal labels
-    seconds_left: float | None = None  # of the invocation, at this result
+    threshold: float | None = Field(None, exclude_if=_none)  # that the score holds for
 
 
 # --- ends of an invocation ---------------------------------------------------------------------------------------
@@ -205,6 +250,8 @@ class ReportSetup(Input):  # report_setup
 class ReportDesign(Input):  # report_design, after PLAN.md was written
     approach: Short
     family: Short
+    weights: list[Short] = Field(default_factory=list, description="as PLAN.md's front matter names them: org/model")
+    packages: list[Short] = Field(default_factory=list, description="as PLAN.md's front matter names them")
     summary: Text
 
 
@@ -220,6 +267,7 @@ class ReportTune(Input):  # report_tune
 class ReportAggregate(Input):  # report_aggregate
     members: list[MemberChoice] = Field(min_length=1)
     method: Literal["single", "mean", "rank", "vote"]
+    threshold: Cut | None = Field(None, description="where evaluate gave the score for one")
     summary: Text
 
 
