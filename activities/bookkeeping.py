@@ -8,11 +8,13 @@ from pathlib import Path
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 
+from activities.agent.purse import Purse
 from activities.attended import attended
 from activities.workspace.layout import Layout
 from activities.workspace.report import render
 from schemas.delivery import HoldRequest, Published, PublishRequest, Released
 from schemas.event import LedgerEntry
+from schemas.role import Caps
 
 
 class BookkeepingActivities:
@@ -40,7 +42,10 @@ class BookkeepingActivities:
 
     @activity.defn(name="hold")
     async def hold(self, request: HoldRequest) -> Released:
-        mark = Layout.of(request.run).held
+        layout = Layout.of(request.run)
+        if request.caps != Caps():
+            await asyncio.to_thread(Purse(layout.purse, Caps()).raise_caps, request.caps)
+        mark = layout.held
         if request.held:
             write_whole(mark, request.why or "paused")
         else:

@@ -1,8 +1,11 @@
 """The scorer's word, asked for by the workflow itself, and what invocations without a report have cost."""
 
+import asyncio
+
 from temporalio import activity
 
 from activities.agent.journal import read
+from activities.agent.purse import Purse
 from activities.agent.records import spent
 from activities.attended import attended
 from activities.workspace.layout import Layout
@@ -10,6 +13,7 @@ from activities.workspace.scorer import score_members
 from schemas.budget import Spend
 from schemas.delivery import AccountRequest, ScoreRequest
 from schemas.metric import Score
+from schemas.role import Caps
 
 
 class ScoringActivities:
@@ -22,4 +26,6 @@ class ScoringActivities:
 
     @activity.defn(name="account")
     async def account(self, request: AccountRequest) -> Spend:
-        return spent(read(Layout.of(request.run).journals(request.invocation)))
+        layout = Layout.of(request.run)
+        await asyncio.to_thread(Purse(layout.purse, Caps()).close, request.invocation)
+        return spent(read(layout.journals(request.invocation)))

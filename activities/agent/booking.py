@@ -1,0 +1,119 @@
+"""The purse's book: what its file's lines come to, taken in one after the other."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from schemas.base import Record
+from schemas.role import Caps
+
+_CALL = re.compile(r"\.a\d+\.t\d+\.\d+$")  # attempt, turn and try, after the invocation's own name
+
+
+class Reserved(Record):
+    """A call is about to be asked for. The amounts are the most that it may cost."""
+
+    kind: Literal["reserved"] = "reserved"
+    call: str
+    dollars: float | None
+    tokens: int
+
+
+class Settled(Record):
+    """What a call did cost; dollars are None where the price is unknown."""
+
+    kind: Literal["settled"] = "settled"
+    call: str
+    dollars: float | None
+    tokens: int
+
+
+class Closed(Record):
+    """An invocation ended, and what it left unsettled is taken for spent."""
+
+    kind: Literal["closed"] = "closed"
+    invocation: str
+
+
+class Raised(Record):
+    """A person gave more."""
+
+    kind: Literal["raised"] = "raised"
+    caps: Caps
+
+
+_LINE: TypeAdapter[Any] = TypeAdapter(Annotated[Reserved | Settled | Closed | Raised, Field(discriminator="kind")])
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Dollars are None once any part of them is unknown: unknown is not zero."""
+
+    dollars: float | None = 0.0
+    tokens: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        known = self.dollars is not None and other.dollars is not None
+        dollars = (self.dollars or 0.0) + (other.dollars or 0.0) if known else None
+        return Amount(dollars, self.tokens + other.tokens)
+
+
+class Book:
+    """`open` are calls under way, `lost` those whose process died, at the most that they may have cost."""
+
+    def __init__(self) -> None:
+        self.raised = Caps()
+        self._settled = Amount()
+        self._open: dict[str, Reserved] = {}
+        self._lost: dict[str, Reserved] = {}
+
+    def take(self, line: bytes) -> None:
+        """One line of the file; one that was cut off says nothing."""
+        try:
+            record = _LINE.validate_json(line)
+        except ValidationError:
+            return
+        match record:
+            case Reserved():
+                self._close(invocation_of(record.call))  # an invocation asks for one thing at a time
+                self._open[record.call] = record
+            case Settled():
+                self._settle(record)
+            case Closed():
+                self._close(record.invocation)
+            case Raised():
+                self.raised = record.caps
+
+    def spent(self, *, besides: str = "") -> Amount:
+        """Settled and lost, and what the invocation `besides` left open before it asks anew."""
+        left = [record for record in self._open.values() if besides and invocation_of(record.call) == besides]
+        return sum((_amount(record) for record in [*self._lost.values(), *left]), self._settled)
+
+    def reserved(self, *, but: str = "") -> Amount:
+        """What calls under way may come to, without those of the invocation `but`."""
+        others = [record for record in self._open.values() if invocation_of(record.call) != but]
+        return sum((_amount(record) for record in others), Amount())
+
+    def left_open(self, invocation: str) -> bool:
+        return any(invocation_of(call) == invocation for call in self._open)
+
+    def _settle(self, record: Settled) -> None:
+        reserved = self._open.pop(record.call, None) or self._lost.pop(record.call, None)
+        dollars = record.dollars
+        if dollars is None and reserved is not None:
+            dollars = reserved.dollars  # at the most, where only the final price is unknown
+        self._settled += Amount(dollars, record.tokens)
+
+    def _close(self, invocation: str) -> None:
+        for call in [name for name in self._open if invocation_of(name) == invocation]:
+            self._lost[call] = self._open.pop(call)
+
+
+def invocation_of(call: str) -> str:
+    return _CALL.sub("", call)
+
+
+def _amount(record: Reserved) -> Amount:
+    return Amount(record.dollars, record.tokens)

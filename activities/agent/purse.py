@@ -1,0 +1,165 @@
+"""What the agents of a run may spend together, call by call, over all of its processes: one append-only file.
+
+A call is reserved at the most that it may cost before it is asked for, and settled at what it did cost. One that is
+never settled, because its process died, may have been paid for: it counts as spent once its invocation goes on or ends.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from activities.agent.booking import Amount, Book, Closed, Raised, Reserved, Settled, invocation_of
+from activities.agent.limits import LimitReached
+from activities.execution.durable import try_lock
+from schemas.base import Record
+from schemas.role import Caps
+from schemas.state import Board
+
+POLL = 0.2  # seconds between looks while others' calls are under way
+PATIENCE = 10.0  # for a lock that is held for the time of one short write
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What was spent, and what calls under way have reserved. Dollars are None once any price was unknown."""
+
+    dollars: float | None
+    tokens: int
+    reserved_dollars: float
+    reserved_tokens: int
+
+
+class Purse:
+    """One process's hold of the file. `caps` are those of the request; a cap that was raised since counts instead."""
+
+    def __init__(self, file: Path, caps: Caps) -> None:
+        self._file = file
+        self._given = caps
+        self._book = Book()
+        self._read = 0  # bytes of the file that are in the book
+
+    async def reserve(self, call: str, dollars: float | None, tokens: int, *, until: datetime) -> None:
+        """Returns once the call may be asked for; waits while only others' calls under way stand against it.
+
+        `dollars` and `tokens` are the most that it may cost. Raises LimitReached if what is spent reaches a cap, if the
+        price is unknown where dollars are capped, or at `until`.
+        """
+        record = Reserved(call=call, dollars=dollars, tokens=tokens)
+        while not self._admitted(record):
+            if datetime.now(UTC) >= until:
+                raise LimitReached("its time ran out while the calls of other agents held what is left to spend")
+            await asyncio.sleep(POLL)
+        # once the lock is free: nobody waits for a disk
+        await asyncio.to_thread(_sync, self._file)
+
+    def settle(self, call: str, dollars: float | None, tokens: int) -> None:
+        """Puts what the call cost in the place of what was reserved; 0 for one that was not billed."""
+        with self._locked():
+            self._append(Settled(call=call, dollars=dollars, tokens=tokens))
+
+    def close(self, invocation: str) -> None:
+        """The invocation has ended: what it left unsettled is spent, and nobody waits for it."""
+        with self._locked():
+            self._refresh()
+            if self._book.left_open(invocation):
+                self._append(Closed(invocation=invocation))
+
+    def raise_caps(self, caps: Caps) -> None:
+        """Agents at work may spend up to these, where they are higher than what they were given."""
+        with self._locked():
+            self._append(Raised(caps=caps))
+
+    def totals(self) -> Totals:
+        self._refresh()
+        spent, reserved = self._book.spent(), self._book.reserved()
+        return Totals(spent.dollars, spent.tokens, reserved.dollars or 0.0, reserved.tokens)
+
+    def left(self) -> Caps:
+        """What may still be spent, calls under way taken at their most; None where there is no cap."""
+        known, caps = self.totals(), self._caps()
+        dollars = None
+        if caps.dollars is not None and known.dollars is not None:
+            dollars = max(caps.dollars - known.dollars - known.reserved_dollars, 0.0)
+        tokens = None if caps.tokens is None else max(caps.tokens - known.tokens - known.reserved_tokens, 0)
+        return Caps(dollars=dollars, tokens=tokens)
+
+    def _admitted(self, record: Reserved) -> bool:
+        """Writes the reservation if there is room for it now."""
+        with self._locked():
+            self._refresh()
+            mine, caps = invocation_of(record.call), self._caps()
+            spent, others = self._book.spent(besides=mine), self._book.reserved(but=mine)
+            _refuse_beyond(caps, spent, record)
+            taken = spent + others
+            admitted = _below(taken.dollars, caps.dollars) and _below(taken.tokens, caps.tokens)
+            if admitted:
+                self._append(record)
+            return admitted
+
+    def _caps(self) -> Caps:
+        given, raised = self._given, self._book.raised
+        return Caps(
+            dollars=None if given.dollars is None else max(given.dollars, raised.dollars or 0.0),
+            tokens=None if given.tokens is None else max(given.tokens, raised.tokens or 0),
+        )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Held for one read and one write. Raises TimeoutError where a process that was stopped keeps it."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        lock = try_lock(self._file, patience=PATIENCE)
+        if lock is None:
+            raise TimeoutError(f"{self._file} was locked by another process for {PATIENCE:.0f} s")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _refresh(self) -> None:
+        """Takes in the whole lines that were written since; one that was cut off says nothing."""
+        if not self._file.exists():
+            return
+        with self._file.open("rb") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read += len(whole) + len(newline)
+        for line in whole.splitlines():
+            self._book.take(line)
+
+    def _append(self, record: Record) -> None:
+        self._refresh()
+        with self._file.open("ab") as file:
+            if file.tell() > self._read:
+                file.write(b"\n")  # ends the line of a process that died while it wrote
+            file.write(record.model_dump_json().encode() + b"\n")
+
+
+def true_now(board: Board, left: Caps) -> Board:
+    """The board with what is really left: the workflow knows of no call of an invocation that has yet to report."""
+    return board.model_copy(update={"dollars_left": left.dollars, "tokens_left": left.tokens})
+
+
+def _below(taken: float | None, cap: float | None) -> bool:
+    return cap is None or (taken is not None and taken < cap)
+
+
+def _refuse_beyond(caps: Caps, spent: Amount, record: Reserved) -> None:
+    if caps.dollars is not None:
+        if spent.dollars is None or record.dollars is None:
+            raise LimitReached("what its model costs is not known, and the run has a limit of dollars")
+        if spent.dollars >= caps.dollars:
+            raise LimitReached(f"${spent.dollars:.2f} are spent, of ${caps.dollars:.2f} that it could draw on")
+    if caps.tokens is not None and spent.tokens >= caps.tokens:
+        raise LimitReached(f"{spent.tokens} tokens are spent, of {caps.tokens} that it could draw on")
+
+
+def _sync(file: Path) -> None:
+    number = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,219 @@
+"""What agents may spend together holds over processes, whatever happens to any of them."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from activities.agent.limits import LimitReached
+from activities.agent.purse import Purse, true_now
+from schemas.role import Caps
+from schemas.state import Board
+
+CAPS = Caps(dollars=10.0, tokens=1_000)
+
+
+def soon(seconds: float = 30.0) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "purse.jsonl"
+
+
+def purse(file: Path, caps: Caps = CAPS) -> Purse:
+    return Purse(file, caps)
+
+
+def dollars(file: Path) -> tuple[float | None, float]:
+    """(spent, reserved), as a process that was just started reads them."""
+    found = purse(file).totals()
+    return found.dollars, found.reserved_dollars
+
+
+async def test_a_call_is_reserved_at_its_most_and_settled_at_what_it_cost(file: Path) -> None:
+    one = purse(file)
+    await one.reserve("coder.1.2.a1.t1.1", 3.0, 300, until=soon())
+    assert dollars(file) == (0.0, 3.0)
+    one.settle("coder.1.2.a1.t1.1", 0.5, 40)
+    assert (dollars(file), purse(file).totals().tokens) == ((0.5, 0.0), 40)
+    assert purse(file).left() == Caps(dollars=9.5, tokens=960)
+
+
+@pytest.mark.parametrize(
+    ("caps", "words"),
+    [(Caps(dollars=1.0), "$1.50 are spent, of $1.00"), (Caps(tokens=40), "40 tokens are spent, of 40")],
+)
+async def test_at_a_cap_nothing_more_is_asked(file: Path, caps: Caps, words: str) -> None:
+    one = purse(file, caps)
+    await one.reserve("coder.1.2.a1.t1.1", 2.0, 100, until=soon())  # what is left is less, and one reply may pass it
+    one.settle("coder.1.2.a1.t1.1", 1.5, 40)
+    with pytest.raises(LimitReached) as refused:
+        await one.reserve("coder.1.2.a1.t2.1", 0.1, 10, until=soon())
+    assert words in str(refused.value)
+
+
+async def test_without_caps_nothing_is_refused_and_all_is_counted(file: Path) -> None:
+    one = purse(file, Caps())
+    for turn in range(3):
+        await one.reserve(f"coder.1.2.a1.t{turn}.1", None, 10**9, until=soon())
+        one.settle(f"coder.1.2.a1.t{turn}.1", None, 10**9)
+    assert (one.totals().dollars, one.totals().tokens) == (None, 3 * 10**9)
+    assert one.left() == Caps()
+
+
+async def test_where_dollars_are_capped_a_model_without_a_price_is_not_asked(file: Path) -> None:
+    with pytest.raises(LimitReached, match="what its model costs is not known"):
+        await purse(file).reserve("coder.1.2.a1.t1.1", None, 10, until=soon())
+
+
+async def test_a_call_waits_for_others_to_settle_where_only_they_stand_against_it(file: Path) -> None:
+    one, other = purse(file), purse(file)
+    await one.reserve("coder.1.2.a1.t1.1", 12.0, 10, until=soon())
+    waiting = asyncio.create_task(other.reserve("coder.2.3.a1.t1.1", 1.0, 10, until=soon()))
+    done, _ = await asyncio.wait([waiting], timeout=0.5)
+    assert not done
+    one.settle("coder.1.2.a1.t1.1", 2.0, 10)
+    await waiting
+    assert dollars(file) == (2.0, 1.0)
+
+
+async def test_it_waits_no_longer_than_its_own_time(file: Path) -> None:
+    await purse(file).reserve("coder.1.2.a1.t1.1", 12.0, 10, until=soon())
+    with pytest.raises(LimitReached, match="time ran out"):
+        await purse(file).reserve("coder.2.3.a1.t1.1", 1.0, 10, until=soon(0.3))
+
+
+async def test_what_a_dead_attempt_had_reserved_counts_as_spent_once_the_next_one_asks(file: Path) -> None:
+    await purse(file).reserve("coder.1.2.a1.t4.1", 3.0, 10, until=soon())
+    await purse(file).reserve("coder.1.2.a2.t4.1", 2.0, 10, until=soon())
+    assert dollars(file) == (3.0, 2.0)
+
+
+async def test_what_a_dead_attempt_comes_back_with_takes_the_place_of_what_was_assumed(file: Path) -> None:
+    first, second = purse(file), purse(file)
+    await first.reserve("coder.1.2.a1.t4.1", 3.0, 10, until=soon())
+    await second.reserve("coder.1.2.a2.t4.1", 2.0, 10, until=soon())
+    first.settle("coder.1.2.a1.t4.1", 0.25, 10)
+    assert dollars(file) == (0.25, 2.0)
+
+
+async def test_nobody_waits_for_an_invocation_that_has_ended(file: Path) -> None:
+    await purse(file).reserve("coder.1.2.a1.t1.1", 9.0, 10, until=soon())
+    await purse(file).reserve("coder.11.2.a1.t1.1", 0.5, 10, until=soon())
+    purse(file).close("coder.1.2")
+    assert dollars(file) == (9.0, 0.5)
+    await purse(file).reserve("coder.2.3.a1.t1.1", 5.0, 10, until=soon())
+
+
+async def test_a_cap_that_is_raised_lets_an_agent_at_work_go_on(file: Path) -> None:
+    one = purse(file, Caps(dollars=1.0))
+    await one.reserve("coder.1.2.a1.t1.1", 1.0, 10, until=soon())
+    one.settle("coder.1.2.a1.t1.1", 1.0, 10)
+    purse(file).raise_caps(Caps(dollars=3.0))
+    await one.reserve("coder.1.2.a1.t2.1", 1.0, 10, until=soon())
+    assert one.left().dollars == 1.0
+
+
+async def test_a_price_that_is_unknown_only_afterwards_is_taken_at_its_most(file: Path) -> None:
+    one = purse(file)
+    await one.reserve("coder.1.2.a1.t1.1", 2.0, 10, until=soon())
+    one.settle("coder.1.2.a1.t1.1", None, 10)
+    assert dollars(file) == (2.0, 0.0)
+
+
+@pytest.mark.parametrize("kept", range(1, 60, 7))
+async def test_a_line_that_was_cut_off_says_nothing_and_harms_nothing(file: Path, kept: int) -> None:
+    one = purse(file)
+    await one.reserve("coder.1.2.a1.t1.1", 2.0, 10, until=soon())
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:kept])
+    await purse(file).reserve("coder.2.3.a1.t1.1", 1.0, 10, until=soon())
+    assert dollars(file) == (0.0, 3.0)
+    one.settle("coder.1.2.a1.t1.1", 0.5, 10)
+    assert dollars(file) == (0.5, 1.0)
+
+
+async def test_the_manager_is_shown_what_is_really_left(file: Path) -> None:
+    one = purse(file)
+    await one.reserve("tuner.1.2.a1.t1.1", 2.0, 100, until=soon())
+    shown = Board(
+        phase="EXPLORING", candidates=(), max_candidates=3, max_designs=6, in_flight=(), slots=1,
+        seconds_to_explore=10.0, seconds_left=20.0, dollars_left=10.0, tokens_left=1_000,
+    )  # fmt: skip
+    assert (true_now(shown, one.left()).dollars_left, true_now(shown, one.left()).tokens_left) == (8.0, 900)
+
+
+# --- over processes -----------------------------------------------------------------------------------------------
+
+SPENDER = """
+import asyncio, json, random, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from activities.agent.limits import LimitReached
+from activities.agent.purse import Purse
+from schemas.role import Caps
+
+async def spend(file, name, cap, most):
+    chance, purse, turn = random.Random(name), Purse(Path(file), Caps(dollars=float(cap))), 0
+    while True:
+        turn += 1
+        call = f"{name}.a1.t{turn}.1"
+        try:
+            await purse.reserve(call, float(most), 10, until=datetime.now(UTC) + timedelta(seconds=30))
+        except LimitReached as reached:
+            print(json.dumps({"end": str(reached)}), flush=True)
+            return
+        print(json.dumps({"reserved": call}), flush=True)
+        cost = float(most) * chance.uniform(0.2, 1.0)
+        purse.settle(call, cost, 10)
+        print(json.dumps({"paid": cost}), flush=True)
+
+asyncio.run(spend(*sys.argv[1:]))
+"""
+
+
+def spender(file: Path, name: str, cap: float, most: float) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", SPENDER, str(file), name, str(cap), str(most)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def said(process: "subprocess.Popen[str]") -> list[dict[str, str | float]]:
+    assert process.stdout is not None
+    return [json.loads(line) for line in process.stdout.read().splitlines()]
+
+
+def test_agents_in_many_processes_never_pass_the_cap_by_more_than_one_reply(file: Path) -> None:
+    cap, most = 20.0, 1.0
+    processes = [spender(file, f"coder.{number}.1", cap, most) for number in range(1, 7)]
+    words = [said(process) for process in processes]
+    assert [process.wait() for process in processes] == [0] * 6
+    paid = sum(float(line["paid"]) for lines in words for line in lines if "paid" in line)
+    assert cap <= paid < cap + most
+    assert dollars(file) == (pytest.approx(paid), 0.0)
+    assert all("are spent, of $20.00" in str(lines[-1]["end"]) for lines in words)
+
+
+@pytest.mark.parametrize("lines", [1, 4, 9, 16])
+def test_a_process_killed_at_work_takes_nothing_with_it(file: Path, lines: int) -> None:
+    process = spender(file, "coder.1.1", 1e9, 1.0)
+    assert process.stdout is not None
+    heard = [json.loads(process.stdout.readline()) for _ in range(lines)]
+    process.kill()
+    heard += said(process)
+    process.wait()
+    reserved = {line["reserved"] for line in heard if "reserved" in line}
+    paid = sum(line["paid"] for line in heard if "paid" in line)
+    known = [json.loads(line) for line in file.read_text().splitlines()]
+    assert reserved <= {line["call"] for line in known if line["kind"] == "reserved"}
+    spent, under_way = dollars(file)
+    assert spent is not None
+    assert spent + 1e-9 >= paid
+    purse(file).close("coder.1.1")  # as the workflow does once it is given up
+    assert dollars(file) == (pytest.approx(spent + under_way), 0.0)
