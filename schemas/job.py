@@ -24,7 +24,8 @@ class Step(Record):
 
     `argv` is as seen inside the sandbox; `python` as its first word stands for the environment's interpreter. With
     `expect`, those files (host paths) must exist and hold something afterwards, else the step failed. A `sealed` step
-    may have seen withheld inputs: of its log only frames and the exception's type are shown to agents.
+    may have seen withheld inputs: of its log only frames and the exception's type are shown to agents. A `spread` step
+    that has several GPUs runs as one process on each, started by torchrun.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Step(Record):
     environment: dict[str, str] = Field(default_factory=dict)
     expect: tuple[str, ...] = ()
     sealed: bool = False
+    spread: bool = False
 
 
 class Limits(Record):
@@ -48,19 +50,47 @@ class Limits(Record):
 
 
 class JobSpec(Record):
-    """What to run. `environment` is the folder of a candidates' environment; `devices` how many are leased."""
+    """What to run. `environment` is the folder of a candidates' environment; `devices` how many are leased.
+
+    A job that declares `device_memory_mb` shares a GPU with others, as far as their memory fits; else it has it alone.
+    """
 
     purpose: JobPurpose
     steps: tuple[Step, ...]
     environment: str
     limits: Limits = Limits()
     devices: int = 1
+    device_memory_mb: int | None = None  # on each device
     network: bool = False
     deadline: datetime | None = None  # of the whole job, waiting for a device included
     priority: int = 1  # lower goes first; short checks are 0
 
 
+class Use(Record):
+    """What a step's processes took: means over its time, and peaks. GPU numbers are of the leased devices, summed."""
+
+    cores: float = 0.0
+    memory_mb: float = 0.0
+    peak_memory_mb: float = 0.0
+    gpu_percent: float | None = None  # mean over the devices; None where no GPU was leased or could be asked
+    gpu_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = None
+
+
+class Sample(Record):
+    """What they took at a moment, `at` seconds after the step began. A job's `usage.jsonl` has some tens for a step."""
+
+    step: str
+    at: float
+    cores: float
+    memory_mb: float
+    gpu_percent: float | None = None
+    gpu_memory_mb: float | None = None
+
+
 class StepState(Record):
+    """`seconds` counts those of supervisors that died in the step, too."""
+
     name: str
     seconds: float = 0.0
     exit_code: int | None = None
@@ -68,6 +98,7 @@ class StepState(Record):
     problem: str | None = None
     note: str | None = None  # what a reader should know of a step that did not fail
     peak_memory_mb: float | None = None
+    use: Use | None = None
 
 
 class JobState(Record):

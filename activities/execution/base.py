@@ -1,9 +1,23 @@
 """The seams to what runs generated code."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from schemas.job import JobSpec, JobState, Limits, Step
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to execute.
+
+    `options` are handed to the program on a descriptor (`--args`), as what is in its command line can be read in the
+    sandbox: its first process shows it in /proc. `outside` asks for a network of its own that is joined from outside.
+    """
+
+    argv: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    outside: bool = False
 
 
 class Sandbox(Protocol):
@@ -22,8 +36,8 @@ class Sandbox(Protocol):
         network: bool,
         limits: Limits,
         label: str = "",
-    ) -> list[str]:
-        """The argv that runs the step: its mounts, its variables, the device files it may open, nothing else.
+    ) -> Command:
+        """The command that runs the step: its mounts, its variables, the device files it may open, nothing else.
 
         `label` names what the command may leave behind, for `clean`.
         """

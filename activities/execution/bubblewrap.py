@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from activities.execution import network as networks
 from activities.execution import surroundings
+from activities.execution.base import Command
 from activities.execution.devices import device_files
 from schemas.job import Limits, Step
 
@@ -30,40 +32,42 @@ class Bubblewrap:
         network: bool,
         limits: Limits,
         label: str = "",  # noqa: ARG002 - nothing outlives the command: its processes end with their namespace
-    ) -> list[str]:
+    ) -> Command:
         inside = surroundings.placed(environment, step)
         given = surroundings.variables(step, inside, variables)
-        return [
-            self.program,
-            *self._namespaces(network=network),
+        outside = network and networks.joiner() is not None
+        options = (
+            *self._namespaces(shared=network and not outside),
             "--clearenv",
             *(word for name, value in given.items() for word in ("--setenv", name, value)),
-            *_system(environment, inside, devices, limits, network=network),
+            *_system(environment, inside, devices, limits, network=network, outside=outside),
             *_mounts(step),
-            *("--remount-ro", "/", "--chdir", step.workdir, "--"),
-            *surroundings.argv(step, inside),
-        ]
+            *("--remount-ro", "/", "--chdir", step.workdir),
+        )
+        return Command((self.program, "--", *surroundings.argv(step, inside)), options, outside)
 
     def clean(self, label: str) -> None:
         """Nothing to do: the namespace's end is the end of all its processes."""
 
-    def _namespaces(self, *, network: bool) -> tuple[str, ...]:
+    def _namespaces(self, *, shared: bool) -> tuple[str, ...]:
         return (
             "--unshare-all",
-            *(("--share-net",) if network else ()),
+            *(("--share-net",) if shared else ()),
             *(ISOLATED if self.isolated else ()),
             *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", surroundings.HOSTNAME),
         )
 
 
-def _system(environment: str, inside: str, devices: tuple[str, ...], limits: Limits, *, network: bool) -> list[str]:
+def _system(
+    environment: str, inside: str, devices: tuple[str, ...], limits: Limits, *, network: bool, outside: bool
+) -> list[str]:
     """A new root with nothing in it but what can be named here."""
     size = str(surroundings.temporary_mb(limits) * 2**20)
     words = ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108
     words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108
     for target, place in surroundings.links():
         words += ["--symlink", target, place]
-    for source, place in surroundings.readable(environment, inside, network=network):
+    for source, place in surroundings.readable(environment, inside, network=network, outside=outside):
         words += ["--ro-bind", source, place]
     for file in device_files(devices):
         words += ["--dev-bind", file, file]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from activities.execution import devices as device_names
 from activities.execution import surroundings
+from activities.execution.base import Command
 from schemas.job import Limits, Step
 
 IMAGE = "aibuildai-empty:1"
@@ -30,10 +31,10 @@ class Container:
         network: bool,
         limits: Limits,
         label: str = "",
-    ) -> list[str]:
+    ) -> Command:
         inside = surroundings.placed(environment, step)
         given = surroundings.variables(step, inside, variables)
-        return [
+        argv = (
             *(self.program, "run", "--rm", "--pull", "never", "--name", _container(label)),
             *("--hostname", surroundings.HOSTNAME, "--workdir", step.workdir, "--user", f"{os.getuid()}:{os.getgid()}"),
             *self._confinement(limits, devices, network=network),
@@ -43,7 +44,8 @@ class Container:
             *(f"--volume={m.source}:{m.target}:{'rw' if m.writable else 'ro'}" for m in step.mounts),
             IMAGE,
             *surroundings.argv(step, inside),
-        ]
+        )
+        return Command(argv)
 
     def clean(self, label: str) -> None:
         """A container outlives its command's client, so it is removed by name."""
@@ -63,7 +65,8 @@ class Container:
         cores = device_names.affinity(devices)
         size = surroundings.temporary_mb(limits)
         return (
-            *("--network", "host" if network else "none", "--read-only", "--cap-drop", "ALL"),
+            *(() if network else ("--network", "none")),  # the engine's own network does not show the host's loopback
+            *("--read-only", "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges", "--pids-limit", str(limits.processes)),
             *("--memory", f"{limits.memory_mb}m", "--memory-swap", f"{limits.memory_mb}m", "--shm-size", f"{size}m"),
             *("--tmpfs", f"/tmp:rw,exec,mode=1777,size={size}m"),  # noqa: S108
@@ -75,7 +78,8 @@ class Container:
 def _shown(environment: str, inside: str, *, network: bool) -> list[tuple[str, str]]:
     """System folders that are links are mounted too, as an image without files cannot hold links."""
     linked = [(os.path.realpath(place), place) for _, place in surroundings.links()]
-    return [*linked, *surroundings.readable(environment, inside, network=network)]
+    shown = surroundings.readable(environment, inside, network=network)
+    return [*linked, *((source, place) for source, place in shown if place != "/etc/resolv.conf")]  # the engine's own
 
 
 def _container(label: str) -> str:

@@ -10,9 +10,11 @@ from shutil import which
 from tempfile import gettempdir
 
 from activities.errors import BadInput
+from activities.execution import processes
 from activities.execution.base import Sandbox
 from activities.execution.bubblewrap import Bubblewrap, programs
 from activities.execution.container import Container
+from activities.execution.launching import launch
 from activities.execution.unconfined import Unconfined
 from schemas.job import Limits, Step
 
@@ -94,11 +96,17 @@ def _failure(sandbox: Sandbox) -> str | None:
     command = sandbox.command(
         TRIAL, environment=sys.prefix, variables={}, devices=(), network=False, limits=Limits(), label="probe"
     )
+    said: list[str] = []
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL.seconds, env={}, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        process = launch(command, variables={}, prepare=processes.end_with_parent, say=said.append)
+        output, _ = process.communicate(timeout=TRIAL.seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return f"a trial took more than {TRIAL.seconds:.0f} s"
+    except OSError as error:
         return str(error)
-    return None if ran.returncode == 0 else ran.stderr.strip()[-400:] or f"exit code {ran.returncode}"
+    words = output.decode(errors="replace").strip()[-400:]
+    return None if process.returncode == 0 else words or f"exit code {process.returncode}"
 
 
 def _image(sandbox: Container) -> str | None:

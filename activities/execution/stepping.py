@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from activities.execution import processes
+from activities.execution.base import Command
+from activities.execution.launching import launch
 from activities.execution.mounts import used_mb
 from activities.execution.output import Output
 from activities.execution.processes import Usage
@@ -57,16 +59,10 @@ class Watch:
     _next_disk: float = 0.0
     _end: bytes = b""
 
-    def run(self, command: list[str]) -> Ending:
+    def run(self, command: Command) -> Ending:
         """Runs the command to its end. No process of it is left afterwards."""
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env=_environment(),
-            preexec_fn=lambda: _prepare(self.bounds),
+        process = launch(
+            command, variables=_environment(command), prepare=lambda: _prepare(self.bounds), say=self.output.line
         )
         assert process.stdout is not None, "it is a pipe"
         try:
@@ -181,8 +177,10 @@ def _end_of(pid: int, selector: selectors.BaseSelector) -> Iterator[None]:
         os.close(number)
 
 
-def _environment() -> dict[str, str]:
+def _environment(command: Command) -> dict[str, str]:
     """For the sandbox's own program, which gives the code another: what Docker's client needs, and no more."""
+    if command.options:  # bubblewrap's, which the code could read in /proc
+        return {}
     names = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST")
     return {name: os.environ[name] for name in names if name in os.environ}
 

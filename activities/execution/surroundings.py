@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from activities.execution.network import RESOLVER
 from schemas.job import Limits, Step
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
@@ -17,7 +18,7 @@ CONFIGURATION = (
     "fonts",
     "mime.types",
 )
-FOR_NETWORK = ("ssl", "pki", "ca-certificates", "resolv.conf", "services", "protocols", "gai.conf")
+FOR_NETWORK = ("ssl", "pki", "ca-certificates", "services", "protocols", "gai.conf")
 TOPOLOGY = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 OWN = Path(__file__).parent / "etc"
 HOSTNAME = "sandbox"
@@ -75,10 +76,10 @@ def variables(step: Step, environment: str, given: dict[str, str], *, temporary:
     }
 
 
-def readable(environment: str, inside: str, *, network: bool) -> Iterator[tuple[str, str]]:
+def readable(environment: str, inside: str, *, network: bool, outside: bool = False) -> Iterator[tuple[str, str]]:
     """Host path, and path in the sandbox, of all that is there to read besides the step's mounts.
 
-    `inside` is where the environment is seen. System folders that are links are left to the caller.
+    `inside` is where the environment is seen; `outside` says that the network is one of its own, with its resolver. System folders that are links are left to the caller.
     """
     for folder in SYSTEM:
         if Path(folder).is_dir() and not Path(folder).is_symlink():
@@ -86,6 +87,8 @@ def readable(environment: str, inside: str, *, network: bool) -> Iterator[tuple[
     for name in (*CONFIGURATION, *(FOR_NETWORK if network else ())):
         if Path("/etc", name).exists():
             yield os.path.realpath(f"/etc/{name}"), f"/etc/{name}"
+    if network and (outside or Path("/etc/resolv.conf").exists()):
+        yield str(RESOLVER) if outside else os.path.realpath("/etc/resolv.conf"), "/etc/resolv.conf"
     for file in sorted(OWN.glob("*.txt")):
         yield str(file), f"/etc/{'nsswitch.conf' if file.stem == 'nsswitch' else file.stem}"
     for path in TOPOLOGY:

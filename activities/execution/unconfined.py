@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.execution import surroundings
+from activities.execution.base import Command
 from schemas.job import Limits, Step
 
 MARK = "AIBUILDAI_JOB"  # a variable by which processes are found that outlived their supervisor
@@ -28,14 +29,14 @@ class Unconfined:
         network: bool,  # noqa: ARG002 - nothing takes it away
         limits: Limits,  # noqa: ARG002 - the supervisor watches what it can
         label: str = "",
-    ) -> list[str]:
+    ) -> Command:
         root = self._links(step, label)
         given = surroundings.variables(step, environment, variables, temporary=str(root / "tmp"))
         moved = {name: self._moved(value, step, root) for name, value in given.items()}
         moved[MARK] = str(self.scratch.parent)
         words = [self._moved(word, step, root) for word in surroundings.argv(step, environment)]
         settings = [f"{name}={value}" for name, value in moved.items()]
-        return ["/usr/bin/env", "-i", f"--chdir={root}{step.workdir}", *settings, *words]
+        return Command(("/usr/bin/env", "-i", f"--chdir={root}{step.workdir}", *settings, *words))
 
     def clean(self, label: str) -> None:
         shutil.rmtree(self.scratch / label, ignore_errors=True)

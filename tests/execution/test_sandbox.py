@@ -27,7 +27,8 @@ STEP = Step(
 
 def command(of: Sandbox, **more: object) -> list[str]:
     given = {"environment": sys.prefix, "variables": {}, "devices": ("cpu:0-1",), "network": False, "limits": Limits()}
-    return of.command(STEP, **{**given, **more}, label="abc-0")  # type: ignore[arg-type]
+    made = of.command(STEP, **{**given, **more}, label="abc-0")  # type: ignore[arg-type]
+    return [made.argv[0], *made.options, *made.argv[1:]]
 
 
 def fake(tmp_path: Path, says: str) -> str:
