@@ -9,6 +9,7 @@ from pydantic import Field
 
 from schemas.base import Input, Record, Short, Text
 from schemas.metric import Score
+from schemas.role import Weights
 
 
 def _none(value: object) -> bool:
@@ -202,16 +203,42 @@ class EnvironmentFacts(Record):
     disk_free_mb: int
     sandbox: str
     job: JobFacts | None = None
+    conda: str = ""  # the user's conda, where there is one
+    weights: tuple[str, ...] = ()  # pretrained ones of this run, where jobs see them
+    weights_at_hand: tuple[str, ...] = ()  # fetched for any run before: these need no download
 
 
 class Install(Input):  # install
     packages: list[str] = Field(min_length=1, description="requirement specifiers")
+    manager: Literal["uv", "conda"] = Field(
+        "uv", description="uv takes wheels; conda, where inspect_environment names one, what has no wheel"
+    )
+    channel: str = Field("", description="for conda: one of the user's own channels; all of them if left out")
 
 
 class Installed(Left):
     environment: str
     packages: tuple[str, ...] = ()
     problem: str | None = None
+
+
+class FetchWeights(Input):  # fetch_weights
+    name: str = Field(description="the model's name on the hub, such as org/model")
+    revision: str = Field("", description="branch, tag or commit; the main branch if left out")
+    files: list[str] = Field(
+        default_factory=list,
+        description="patterns such as *.safetensors; left out: all but the same weights in other formats",
+    )
+
+
+class Fetched(Record):
+    """Pretrained weights as jobs see them, below `path`; the same lies beside them, as PATH.json."""
+
+    weights: Weights
+    path: str
+    license: str = ""  # as the model's card says; empty where it does not
+    files: tuple[FileEntry, ...] = ()
+    note: str = ""
 
 
 # --- aggregation -------------------------------------------------------------------------------------------------
