@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from activities.workspace.layout import Layout
+from activities.workspace.pretrained import shown
 from activities.workspace.repository import Repository
 from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest
@@ -100,10 +101,10 @@ def _inference(
     )
 
 
-def train_step(name: str, code: Path, view: Path, out: Path, seconds: float) -> Step:
-    """Training on a view; the model must be there afterwards."""
+def train_step(name: str, code: Path, view: Path, out: Path, seconds: float, weights: Path) -> Step:
+    """Training on a view, from pretrained weights where the run has any; the model must be there afterwards."""
     out.mkdir(parents=True, exist_ok=True)
-    return Step(
+    step = Step(
         name=name,
         argv=("python", "train.py", "--config", "config.yaml", "--data", DATA, "--out", OUT),
         mounts=(
@@ -115,6 +116,7 @@ def train_step(name: str, code: Path, view: Path, out: Path, seconds: float) -> 
         seconds=seconds,
         expect=(str(out / "model"),),
     )
+    return shown(step, weights)
 
 
 def seconds_until(deadline: datetime) -> float:

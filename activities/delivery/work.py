@@ -106,7 +106,7 @@ class Deliverer:
         tree = await self._checkout(member, job)
         out = self._layout.job_out(job, "estimate")
         seconds = seconds_until(self._request.deadline)
-        steps = [train_step("train", tree, part.fit, out, seconds)] if trains else []
+        steps = [train_step("train", tree, part.fit, out, seconds, self._layout.weights)] if trains else []
         if part.inputs is not None:
             model = trained_model(self._request.model_copy(update={"refitted": False}), member)
             if trains:
@@ -119,8 +119,8 @@ class Deliverer:
     async def _refit_job(self, member: Member, part: Part) -> tuple[str, JobPurpose, tuple[Step, ...]]:
         job = training_job(self._request, "refit", member)
         tree = await self._checkout(member, job)
-        seconds = seconds_until(self._request.deadline)
-        return job, "refit", (train_step("train", tree, part.fit, self._layout.job_out(job, "final"), seconds),)
+        out, seconds = self._layout.job_out(job, "final"), seconds_until(self._request.deadline)
+        return job, "refit", (train_step("train", tree, part.fit, out, seconds, self._layout.weights),)
 
     async def _checkout(self, member: Member, job: str) -> Path:
         tree = self._layout.job_tree(job)

@@ -17,6 +17,7 @@ from activities.tools.reading import end_of
 from activities.tools.sample import sample_views
 from activities.workspace import verify
 from activities.workspace.predictions import read_classes
+from activities.workspace.pretrained import shown
 from schemas.job import JobState, Mount, Step
 from schemas.task import Task
 from schemas.tool import Check, Checked, Ran, Run
@@ -58,6 +59,7 @@ class Checking:
             Mount(source=str(out), target=OUT, writable=True),
         )
         step = Step(name="run", argv=tuple(given.argv), mounts=mounts, workdir=WORK, seconds=seconds)
+        step = shown(step, bench.layout.weights)
         state = await bench.run(call.job, "run", (step,), words=_words("run", call), priority=0)
         ran = Ran(
             job=call.job,
@@ -103,7 +105,7 @@ class Checking:
     ) -> tuple[Step, ...]:
         out = folder / "check" / "out"
         (out / "model").mkdir(parents=True, exist_ok=True)
-        train = train_step("train", tree, fit, out, TRAIN_SECONDS)
+        train = train_step("train", tree, fit, out, TRAIN_SECONDS, self._bench.layout.weights)
         trained = Bundle(tree, {}, {"": out / "model"})
         asked = [("inference", inputs, folder / ORIGINAL)]
         asked += [(f"inference, {one.name}", one.view, folder / one.view.name) for one in views]

@@ -81,7 +81,7 @@ class Training:
         assert part.inputs is not None, "every part of select has inputs"
         out = layout.job_out(job, part.name)
         (out / "model").mkdir(parents=True, exist_ok=True)  # the mount of the next step needs its source
-        train = train_step(f"train {part.name}", tree, part.fit, out, seconds)
+        train = train_step(f"train {part.name}", tree, part.fit, out, seconds, layout.weights)
         if quick:
             train = train.model_copy(update={"argv": (*train.argv, "--quick")})
         predictions = layout.job_predictions(job, part.name)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from activities.execution.durable import write_once
 from activities.execution.weights import files_of, settle
-from schemas.job import Mount
+from schemas.job import Mount, Step
 from schemas.tool import Fetched
 
 SEEN_AT = "/weights"  # in the sandbox
@@ -46,9 +46,12 @@ def of_run(run: Path) -> tuple[Fetched, ...]:
     return tuple(sorted(found, key=lambda fetched: fetched.path))
 
 
-def mounts(run: Path) -> tuple[Mount, ...]:
-    """For jobs that train, where the run has any."""
-    return (Mount(source=str(run), target=SEEN_AT),) if run.is_dir() else ()
+def shown(step: Step, run: Path) -> Step:
+    """The step with the run's weights to read, where it has any. Inference never gets them: train.py saves its own."""
+    if not run.is_dir():
+        return step
+    mounts = (*step.mounts, Mount(source=str(run), target=SEEN_AT))
+    return step.model_copy(update={"mounts": mounts, "environment": {**step.environment, **VARIABLES}})
 
 
 def _link(source: str, target: str) -> None:

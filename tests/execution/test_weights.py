@@ -13,6 +13,7 @@ from activities.execution import weights
 from activities.execution.hub import Unreached
 from activities.execution.weights import Wanted, fetch
 from activities.workspace import pretrained
+from schemas.job import Mount, Step
 from tests.hub.fixtures import hub
 from tests.hub.server import LoopbackHub
 
@@ -201,7 +202,6 @@ async def test_one_format_of_the_same_weights_is_enough(
 async def test_a_run_has_links_and_a_name_once_taken_stays_what_it_was(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.share(NAME, FILES)
     run = tmp_path / "run" / "weights"
-    assert pretrained.mounts(run) == ()
     first = pretrained.link(tmp_path, await fetch(tmp_path, Wanted(NAME)), run)
     assert pretrained.link(tmp_path, first, run) == first
     hub.share(NAME, {**FILES, "config.json": b"{}"})
@@ -213,5 +213,13 @@ async def test_a_run_has_links_and_a_name_once_taken_stays_what_it_was(hub: Loop
     assert config.read_bytes() == FILES["config.json"]
     assert config.samefile(weights.files_of(tmp_path, first) / "config.json")
     assert pretrained.of_run(run) == (first, second)
-    [mount] = pretrained.mounts(run)
-    assert (mount.target, mount.writable) == ("/weights", False)
+
+
+async def test_a_step_sees_weights_where_the_run_has_any(hub: LoopbackHub, tmp_path: Path) -> None:
+    run, step = tmp_path / "weights", Step(name="train", argv=("true",), mounts=(), workdir="/", seconds=1)
+    assert pretrained.shown(step, run) == step
+    hub.share(NAME, FILES)
+    pretrained.link(tmp_path, await fetch(tmp_path, Wanted(NAME)), run)
+    seen = pretrained.shown(step, run)
+    assert seen.mounts == (Mount(source=str(run), target="/weights"),)
+    assert seen.environment == {"WEIGHTS": "/weights", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
