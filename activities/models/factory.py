@@ -2,17 +2,44 @@
 
 from activities.errors import BadInput
 from activities.models.base import Model
+from activities.models.claude import Address, Claude
 from activities.models.playbook import Playbook
 
-AVAILABLE = ("playbook",)
+AVAILABLE = (
+    "playbook",
+    "claude-NAME",
+    "bedrock/NAME",
+    "vertex/NAME",
+    "foundry/NAME",
+    "server/NAME (any server that speaks the Messages API, at ANTHROPIC_BASE_URL)",
+)
+
+
+class Models:
+    """The models of one process: one for each name, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Model] = {}
+
+    def __call__(self, name: str) -> Model:
+        """The model of that name. Raises BadInput, which names what there is."""
+        if name not in self._made:
+            self._made[name] = model(name)
+        return self._made[name]
+
+    async def close(self) -> None:
+        """Closes their connections."""
+        made, self._made = self._made, {}
+        for one in made.values():
+            if isinstance(one, Claude):
+                await one.close()
 
 
 def model(name: str) -> Model:
-    """The model of that name. Raises BadInput, which names what there is."""
+    """A model of that name, which nothing was asked yet. Raises BadInput, which names what there is."""
     if name == "playbook":
         return Playbook()
-    raise BadInput(
-        f"model {name!r} is not available: this version has only the playbook, which works by rules, without a language"
-        f" model, a network or a key. Leave --model out or give --model playbook; there is: {', '.join(AVAILABLE)}."
-        + (" A client for Claude comes with a later version." if name.startswith("claude") else "")
-    )
+    address = Address.of(name)
+    if address is None:
+        raise BadInput(f"model {name!r} is not available; there is: {', '.join(AVAILABLE)}")
+    return Claude(address)

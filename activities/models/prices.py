@@ -1,63 +1,157 @@
-"""What a model call costs, by the published prices in prices.json. An unknown price is None, never zero."""
+"""What model calls cost. An unknown price is None, never zero.
 
-import re
-from functools import cache
+Prices are Anthropic's own, as published by the date in prices.json. A prices.json in the home folder (AIBUILDAI_HOME,
+or ~/.aibuildai) adds to it and replaces what it names, in the same shape: for prices that changed, for those of a
+platform, for models of one's own. Workers and the command line read both at every use: a correction holds from then on.
+"""
+
+import os
+from functools import lru_cache
 from pathlib import Path
 
-from schemas.base import Record
+from pydantic import Field, ValidationError
+
+from activities.errors import BadInput
+from activities.models.extent import extent
+from activities.models.names import plain
+from schemas.base import Input, Record
 from schemas.budget import Usage
+from schemas.message import ModelRequest
 
 FILE = Path(__file__).with_name("prices.json")
 FREE = frozenset({"playbook"})
 MILLION = 1_000_000
-DATED = re.compile(r"-\d{8}$")  # a snapshot of a model, named by its day, costs what the model does
+THOUSAND = 1_000
 
 
-class Price(Record):
-    """Dollars per million tokens."""
+class LongPrompt(Input):
+    """What every token of a call costs whose prompt, read from the cache or not, is longer than `above` tokens."""
 
+    above: int
     input: float
     output: float
 
 
-class Factors(Record):
+class Price(Input):
+    """Dollars per million tokens; `cache_read` where it is not the usual share of input; `context` is the window."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    context: int | None = None
+    long: LongPrompt | None = None
+
+
+class Factors(Input):
     """What cached input costs, against input that is not cached."""
 
-    cache_write_5m: float
-    cache_write_1h: float
-    cache_read: float
+    cache_write_5m: float = 1.25
+    cache_write_1h: float = 2.0
+    cache_read: float = 0.1
+
+
+class Prices(Input):
+    """A file of prices, whole or in part."""
+
+    as_of: str = ""
+    unit: str = ""
+    web_search: float | None = None  # dollars per thousand
+    models: dict[str, Price] = Field(default_factory=dict)
+    factors: Factors | None = None
 
 
 class PriceList(Record):
+    """The prices in force."""
+
     as_of: str
+    web_search: float
     models: dict[str, Price]
     factors: Factors
 
+    def price(self, model: str) -> Price | None:
+        """By the name as it is given, or the model's own, with or without `claude-`; None if there is none."""
+        names = (model.strip().lower(), plain(model), f"claude-{plain(model)}")
+        return next((self.models[name] for name in names if name in self.models), None)
 
-@cache
+    def dollars(self, model: str, usage: Usage) -> float | None:
+        """What one call cost, or several whose prompts are short; None where the price is unknown."""
+        if model in FREE:
+            return 0.0
+        found = self.price(model)
+        if found is None:
+            return None
+        given, taken, cached = self._rates(found, usage)
+        read = (
+            usage.input_tokens
+            + usage.cache_write_5m_tokens * self.factors.cache_write_5m
+            + usage.cache_write_1h_tokens * self.factors.cache_write_1h
+        )
+        tokens = read * given + usage.cache_read_tokens * cached + usage.output_tokens * taken
+        return tokens / MILLION + usage.web_searches * self.web_search / THOUSAND
+
+    def _rates(self, price: Price, usage: Usage) -> tuple[float, float, float]:
+        """For input, output and input read from the cache."""
+        long = price.long
+        if long is not None and usage.tokens - usage.output_tokens > long.above:
+            return long.input, long.output, long.input * self.factors.cache_read
+        cached = price.input * self.factors.cache_read if price.cache_read is None else price.cache_read
+        return price.input, price.output, cached
+
+
 def price_list() -> PriceList:
-    return PriceList.model_validate_json(FILE.read_bytes())
+    """The published prices, with those of the home folder in their place. Raises BadInput, which names the file."""
+    published = _read(FILE, FILE.stat().st_mtime_ns)
+    own = _own()
+    return PriceList(
+        as_of=own.as_of or published.as_of,
+        web_search=_or(own.web_search, published.web_search),
+        models={**published.models, **{name.lower(): price for name, price in own.models.items()}},
+        factors=own.factors or published.factors or Factors(),
+    )
 
 
 def price(model: str) -> Price | None:
-    """The published price of a model, with or without `claude-` and a date in its name; None if there is none."""
-    models = price_list().models
-    plain = DATED.sub("", model.strip().lower())
-    return models.get(plain) or models.get(f"claude-{plain}")
+    """The price of a model; None if there is none."""
+    return price_list().price(model)
 
 
 def dollars(model: str, usage: Usage) -> float | None:
-    """What the usage cost. None where the price is unknown; web searches have none here, so they make it unknown."""
-    if model in FREE:
-        return 0.0
+    """What one call cost. None where the price is unknown."""
+    return price_list().dollars(model, usage)
+
+
+def context_window(model: str) -> int | None:
+    """How many tokens the model takes, where that is published."""
     found = price(model)
-    if found is None or usage.web_searches:
-        return None
-    factors = price_list().factors
-    read = (
-        usage.input_tokens
-        + usage.cache_write_5m_tokens * factors.cache_write_5m
-        + usage.cache_write_1h_tokens * factors.cache_write_1h
-        + usage.cache_read_tokens * factors.cache_read
-    )
-    return (read * found.input + usage.output_tokens * found.output) / MILLION
+    return found.context if found else None
+
+
+def most(request: ModelRequest) -> tuple[float | None, int]:
+    """The most that a call can cost, in dollars and in tokens; None for dollars where the price is unknown."""
+    if request.model in FREE:
+        return 0.0, 0
+    usage = extent(request)
+    return dollars(request.model, usage), usage.tokens
+
+
+def _own() -> Prices:
+    home = Path(os.environ.get("AIBUILDAI_HOME") or "~/.aibuildai").expanduser()
+    path = home / FILE.name
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        return Prices()
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed: int) -> Prices:
+    try:
+        return Prices.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{path}: {where or 'the file'}: {first['msg']}. It has the shape of {FILE}") from error
+
+
+def _or(own: float | None, published: float | None) -> float:
+    return own if own is not None else published or 0.0

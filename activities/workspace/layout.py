@@ -110,9 +110,14 @@ class Layout:
         """What models cost, call by call, as all workers of the run see it at once."""
         return self.folder / "purse.jsonl"
 
+    @property
+    def exchanges(self) -> Path:
+        """Recorded exchanges with models, of a run that is recorded."""
+        return self.folder / "exchanges"
+
     def exchange(self, invocation: str, turn: int) -> Path:
         """A recorded exchange with a model: request and reply, whole."""
-        return self.folder / "exchanges" / invocation / f"{turn:03d}.json"
+        return self.exchanges / invocation / f"{turn:03d}.json"
 
     @property
     def weights(self) -> Path:

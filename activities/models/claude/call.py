@@ -1,0 +1,42 @@
+"""A call that failed, and the words for it."""
+
+import re
+from dataclasses import dataclass
+
+import anthropic
+
+from activities.errors import NeedsPerson
+from activities.models.base import Unavailable
+from activities.models.claude.platforms import AGAIN, Address, Platform, secrets
+from schemas.budget import Usage
+
+KEY = re.compile(r"sk-ant-[\w-]+")
+LINE = 400  # characters
+
+
+@dataclass(frozen=True)
+class Call:
+    """The call that failed: where, whether the server had begun to answer, and what it is known to have cost."""
+
+    address: Address
+    answered: bool
+    usage: Usage
+
+    @property
+    def platform(self) -> Platform:
+        return self.address.platform
+
+    def later(self, why: str, retry_after: float | None = None) -> Unavailable:
+        return Unavailable(f"{self.platform.words}: {why}", retry_after=retry_after, usage=self.usage)
+
+    def access(self, why: str) -> NeedsPerson:
+        return NeedsPerson(f"{self.platform.words}: {why}. Set {self.platform.access} {AGAIN}")
+
+
+def shown(error: Exception) -> str:
+    """An error in a line that anybody may read."""
+    words = error.api_message if isinstance(error, anthropic.APIStatusError) and error.api_message else str(error)
+    for secret in secrets():
+        words = words.replace(secret, "***")
+    line = KEY.sub("***", " ".join(words.split()))[:LINE]
+    return line or type(error).__name__

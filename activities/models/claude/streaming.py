@@ -1,0 +1,132 @@
+"""A reply put together from the events of its stream, as they come over the wire.
+
+The SDK's own types would drop what they do not know; blocks go back to the API as they came, so they are kept raw.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args
+
+from activities.models.claude.usage import counted, later
+from schemas.budget import Usage
+from schemas.message import Reply, StopReason
+
+REASONS: dict[str, StopReason] = {reason: reason for reason in get_args(StopReason)} | {
+    "model_context_window_exceeded": "context_window"
+}
+
+
+class Malformed(ValueError):
+    """The stream is none of the Messages API's."""
+
+
+class Assembly:
+    """Takes a stream's events in order. `usage` is what is known to be billed so far.
+
+    `answered` once the server has accepted the call, `whole` once its reply has ended.
+    """
+
+    def __init__(self, cache: Literal["5m", "1h"]) -> None:
+        self._cache = cache
+        self._model = ""
+        self._usage: dict[str, Any] = {}
+        self._end: dict[str, Any] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._inputs: dict[int, str] = {}  # of tool calls, as text
+        self.answered = False
+        self.whole = False
+
+    @property
+    def usage(self) -> Usage:
+        return counted(self._usage, self._cache)
+
+    def take(self, event: object) -> None:
+        """Events and deltas of kinds that are not known here are passed over. Raises Malformed."""
+        if not isinstance(event, dict):
+            raise Malformed("an event is no JSON object")
+        try:
+            self._take(event)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Malformed(f"an event {str(event.get('type'))[:40]!r} lacks {str(error)[:80]}") from error
+
+    def reply(self) -> Reply:
+        """The whole reply, without its price. Raises ValueError if it ended too early, says too little, or cannot be
+        kept as text."""
+        reason = self._end.get("stop_reason")
+        if not self.whole or not isinstance(reason, str):
+            raise Malformed("the stream ended before the reply did")
+        blocks = [self._block(place) for place in sorted(self._blocks)]
+        calls = any(block.get("type") == "tool_use" for block in blocks)
+        reply = Reply.model_validate(
+            {
+                "model": self._model,
+                "content": blocks,
+                "stop_reason": REASONS.get(reason, "tool_use" if calls else "end_turn"),
+                "usage": self.usage,
+                "unparsed": {self._blocks[place].get("id"): text for place, text in self._broken()},
+                "explanation": _explanation(self._end.get("stop_details")),
+            }
+        )
+        reply.model_dump_json()  # fails here, where it can be asked for again, and not when it is journaled
+        return reply
+
+    def _take(self, event: dict[str, Any]) -> None:
+        match event.get("type"):
+            case "message_start":
+                message = event["message"]
+                self._model, self._usage = message["model"], later({}, message["usage"])
+            case "content_block_start":
+                self._blocks[event["index"]] = dict(event["content_block"])
+            case "content_block_delta":
+                self._grow(event["index"], event["delta"])
+            case "message_delta":
+                self._end = later(self._end, event["delta"])
+                self._usage = later(self._usage, event.get("usage") or {})
+            case "message_stop":
+                self.whole = bool(self._model)
+
+    def _grow(self, place: int, delta: Mapping[str, Any]) -> None:
+        block = self._blocks[place]
+        match delta["type"]:
+            case "text_delta":
+                block["text"] = (block.get("text") or "") + delta["text"]
+            case "thinking_delta":
+                block["thinking"] = (block.get("thinking") or "") + delta["thinking"]
+            case "signature_delta":
+                block["signature"] = delta["signature"]
+            case "citations_delta":
+                block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
+            case "input_json_delta":
+                self._inputs[place] = self._inputs.get(place, "") + delta["partial_json"]
+
+    def _block(self, place: int) -> dict[str, Any]:
+        block = self._blocks[place]
+        text = self._inputs.get(place, "")
+        return block if not text else {**block, "input": _parsed(text) or {}}
+
+    def _broken(self) -> Iterator[tuple[int, str]]:
+        """The arguments of tool calls as text, where they are no JSON object."""
+        for place, text in self._inputs.items():
+            if self._blocks[place].get("type") == "tool_use" and text and _parsed(text) is None:
+                yield place, text
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """The object that the text is, if it is one that can be kept as text again."""
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _explanation(details: object) -> str:
+    """Of a refusal: in words, or else the name of its kind."""
+    if not isinstance(details, dict):
+        return ""
+    return str(details.get("explanation") or details.get("category") or "")
