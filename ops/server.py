@@ -30,10 +30,12 @@ SEARCH_ATTRIBUTES = {
     "AibPolicy": "Keyword",
     "AibBest": "Double",
     "AibDollars": "Double",
+    "AibTokens": "Int",
 }
 TYPES = {
     "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "Double": IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 
 

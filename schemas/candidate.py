@@ -33,6 +33,7 @@ class Candidate(Record):
     codes: int = 0
     tunes: int = 0
     failures: int = 0  # in a row
+    stumbled: Short = ""  # the role that failed last, while that has not been made good
     stale: int = 0  # tunes in a row that did not improve it
     training_seconds: float = 0.0
     last: Text = ""  # the last report's summary or problem

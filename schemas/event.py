@@ -34,7 +34,10 @@ class PhaseEntered(Record):
 
 
 class ManagerDecided(Record):
-    """One turn of the policy. `answers` pairs each decision with its tool use, where a model made it."""
+    """One turn of the policy. `answers` pairs each decision with its tool use, where a model made it.
+
+    `model` is the language model that was asked, `aside` a look in a conversation of its own.
+    """
 
     kind: Literal["manager_decided"] = "manager_decided"
     turn: int
@@ -44,6 +47,8 @@ class ManagerDecided(Record):
     decisions: tuple[Decision, ...] = ()
     answers: tuple[str, ...] = ()
     spend: Spend = Spend()
+    model: ModelChoice | None = None
+    aside: bool = False
 
 
 class DecisionRefused(Record):

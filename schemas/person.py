@@ -6,10 +6,11 @@ from schemas.base import Input, Text
 
 
 class Extension(Input):
-    """More of what bounds a run; money and calls only where the run has such a limit."""
+    """More of what bounds a run; money, tokens and calls only where the run has such a limit."""
 
     minutes: float = Field(0, ge=0, le=527_040, allow_inf_nan=False)
     dollars: float = Field(0, ge=0, le=1e9, allow_inf_nan=False)
+    tokens: int = Field(0, ge=0, le=10**12)
     agent_calls: int = Field(0, ge=0, le=10**9)
 
 

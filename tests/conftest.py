@@ -20,7 +20,14 @@ from workflows import display
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPORAL = Path(sysconfig.get_path("scripts")) / "temporal"
-ATTRIBUTES: list[SearchAttributeKey[Any]] = [display.TASK, display.PHASE, display.POLICY, display.BEST, display.DOLLARS]
+ATTRIBUTES: list[SearchAttributeKey[Any]] = [
+    display.TASK,
+    display.PHASE,
+    display.POLICY,
+    display.BEST,
+    display.DOLLARS,
+    display.TOKENS,
+]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutError, TimeoutType
 
-from schemas.event import AttemptFailed, RunPaused
+from schemas.event import AttemptFailed, RunPaused, RunResumed
 from workflows.calls import GPU_SUFFIX, Call
 from workflows.record import Record
 
@@ -21,20 +21,23 @@ INFRASTRUCTURE_ATTEMPTS = 100  # a worker that dies is nobody's fault
 UNTYPED = "Error"
 
 
+Cause = Literal["platform", "person", "manager", "cancelled"]
+
+
 class GivenUp(Exception):
     """An invocation ended without a report, for good."""
 
-    def __init__(self, why: str, *, cancelled: bool = False) -> None:
+    def __init__(self, why: str, cause: Cause = "platform") -> None:
         super().__init__(why)
         self.why = why
-        self.cancelled = cancelled
+        self.cause = cause
 
 
 @dataclass(frozen=True)
 class Failure:
     """Why an attempt failed, and who must act."""
 
-    cause: Literal["platform", "person", "manager", "cancelled"]
+    cause: Cause
     error: str
     why: str
     infrastructure: bool = False
@@ -87,8 +90,9 @@ class Attempts:
             if not call.bookkeeping:
                 await self._record.unpaused()
                 if self._record.state.stop == "now":
-                    raise GivenUp("a person stopped the run", cancelled=True)
+                    raise GivenUp("a person stopped the run", "cancelled")
             number += 1
+            began = self._record.state.seq
             try:
                 return await self._attempt(call, request, invocation, number, summary, until)
             except ActivityError as error:
@@ -96,9 +100,9 @@ class Attempts:
             own += not failure.infrastructure and failure.cause == "platform"
             infrastructure += failure.infrastructure
             again = self._again(call, failure, own, infrastructure, until)
-            self._note(invocation, number, failure, again)
+            self._note(invocation, number, failure, again, began)
             if not again:
-                raise GivenUp(failure.why, cancelled=failure.cause == "cancelled")
+                raise GivenUp(failure.why, failure.cause)
             if failure.cause == "platform":
                 await workflow.sleep(_pause(failure, own, until), summary=f"before {invocation}.a{number + 1}")
                 if until is not None and workflow.now() >= until and not failure.infrastructure:
@@ -116,7 +120,7 @@ class Attempts:
         most = self._record.state.spec.settings.attempts
         return own < most and infrastructure < INFRASTRUCTURE_ATTEMPTS
 
-    def _note(self, invocation: str, number: int, failure: Failure, again: bool) -> None:
+    def _note(self, invocation: str, number: int, failure: Failure, again: bool, began: int) -> None:
         self._record.add(
             AttemptFailed(
                 invocation=invocation,
@@ -127,8 +131,18 @@ class Attempts:
                 again=again,
             )
         )
-        if failure.cause == "person" and again and not self._record.state.paused:
-            self._record.add(RunPaused(by="system", why=failure.why))
+        if failure.cause == "person" and again and not self._record.state.paused and not self._mended_since(began):
+            self._record.add(RunPaused(by="system", why=self._what_to_do(failure.why)))
+
+    def _mended_since(self, began: int) -> bool:
+        """True if a person resumed the run while the attempt was at work: what failed it may be mended already."""
+        later = (entry for entry in reversed(self._record.entries) if entry.seq > began)
+        return any(isinstance(entry.event, RunResumed) for entry in later) and workflow.patched("mended-meanwhile")
+
+    def _what_to_do(self, why: str) -> str:
+        if not workflow.patched("what-to-do"):
+            return why
+        return f"{why[:3_000]}\nOnce that is mended: aibuildai resume {self._record.state.spec.run.id}"
 
     async def _attempt(
         self,

@@ -3,14 +3,13 @@
 from datetime import datetime
 
 from schemas.state import Board, RunState
-from workflows import admission, limits
+from workflows import admission, limits, money
 
 
 def board(state: RunState, now: datetime) -> Board:
     """A projection of the state, true at `now`."""
     leader = state.best
-    budget, spend = state.budget, state.spend
-    dollars_known = budget.dollars is not None and spend.dollars is not None
+    left = money.left(state)
     return Board(
         phase=state.phase,
         candidates=tuple(state.candidates.values()),
@@ -22,9 +21,9 @@ def board(state: RunState, now: datetime) -> Board:
         seconds_to_explore=limits.seconds_to_explore(state, now),
         seconds_left=limits.seconds_left(state, now),
         agent_calls_left=limits.agent_calls_left(state),
-        dollars_left=(budget.dollars or 0.0) - (spend.dollars or 0.0) if dollars_known else None,
-        tokens_left=budget.tokens - spend.usage.tokens if budget.tokens is not None else None,
-        training_seconds=budget.training_seconds,
+        dollars_left=left.dollars,
+        tokens_left=left.tokens,
+        training_seconds=state.budget.training_seconds,
         longest_training=max((c.best.seconds for c in state.candidates.values() if c.best), default=0.0),
         select_looks=state.select_looks,
     )

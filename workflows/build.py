@@ -25,8 +25,9 @@ from schemas.event import (
     StopRequested,
 )
 from schemas.person import Extension, Stop
+from schemas.role import Caps
 from schemas.state import Build, RunState
-from workflows import display, limits
+from workflows import display, limits, money
 from workflows.attempts import ONCE, Attempts, GivenUp
 from workflows.calls import HOLD, PREPARE, PUBLISH, RELEASE
 from workflows.delivering import Delivery
@@ -52,6 +53,7 @@ class BuildWorkflow:
         self._attempts = Attempts(self._record)
         self._invocations = Invocations(self._record, self._attempts)
         self._held = bool(carried and carried.state.paused)
+        self._told = money.whole(self._record.state.budget)  # agents at work know of so much
         self._epoch = build.epoch
         self._main: asyncio.Task[tuple[Ending | None, str]] | None = None
 
@@ -165,11 +167,12 @@ class BuildWorkflow:
                 return
 
     async def _hold(self) -> None:
-        """Tells agents at work to hold before their next turn while the run is paused, and to go on after."""
+        """Tells agents at work to hold while the run is paused, to go on after, and of money that a person gave."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._record.state.paused) != self._held)
-            state = self._record.state
-            request = HoldRequest(run=state.spec.run, held=not self._held, why=state.pause_why)
+            await workflow.wait_condition(self._something_to_tell)
+            state, budget = self._record.state, money.whole(self._record.state.budget)
+            caps = money.caps_now(state) if budget != self._told else Caps()
+            request = HoldRequest(run=state.spec.run, held=bool(state.paused), why=state.pause_why, caps=caps)
             try:
                 await workflow.execute_activity(
                     HOLD.name,
@@ -179,10 +182,14 @@ class BuildWorkflow:
                     start_to_close_timeout=HOLD.cap,
                     retry_policy=ONCE,
                 )
-                self._held = request.held
+                self._held, self._told = request.held, budget
             except ActivityError as error:  # a mark that is missing delays a pause, and one that is left stops agents
                 workflow.logger.warning("agents were not told", extra={"error": str(error)})
                 await workflow.sleep(5, summary="before agents are told again")
+
+    def _something_to_tell(self) -> bool:
+        state = self._record.state
+        return bool(state.paused) != self._held or money.whole(state.budget) != self._told
 
     # --- what people do: each appends an event and returns ------------------------------------------------------
 
@@ -218,7 +225,7 @@ class BuildWorkflow:
         if not self._record.state.paused:
             raise ApplicationError("the run is not paused", type="BadInput")
 
-    @workflow.update(description="More time, money or agent calls")
+    @workflow.update(description="More time, money, tokens or agent calls")
     def extend(self, more: Extension) -> None:
         state = self._record.state
         clock, longer = state.clock, timedelta(minutes=more.minutes)
@@ -232,6 +239,7 @@ class BuildWorkflow:
                     update={
                         "seconds": budget.seconds + more.minutes * 60,
                         "dollars": None if budget.dollars is None else budget.dollars + more.dollars,
+                        "tokens": None if budget.tokens is None else budget.tokens + more.tokens,
                         "agent_calls": None if budget.agent_calls is None else budget.agent_calls + more.agent_calls,
                     }
                 ),
@@ -242,8 +250,8 @@ class BuildWorkflow:
     @extend.validator
     def _check_extend(self, more: Extension) -> None:
         self._alive()
-        if not (more.minutes or more.dollars or more.agent_calls):
-            raise ApplicationError("give minutes, dollars or agent calls to extend by", type="BadInput")
+        if not (more.minutes or more.dollars or more.tokens or more.agent_calls):
+            raise ApplicationError("give minutes, dollars, tokens or agent calls to extend by", type="BadInput")
         if more.minutes and self._record.state.phase not in ("PREPARING", "EXPLORING"):
             raise ApplicationError(f"the run is {self._record.state.phase}; more time helps no more", type="BadInput")
 

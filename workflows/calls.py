@@ -61,18 +61,19 @@ class Call(Generic[Asked, Told]):
 
 HOUR = timedelta(hours=1)
 SHORT = timedelta(minutes=5)
+AGENT = timedelta(days=7)  # its deadline bounds an agent: while a model is not to be had it waits, for hours if need be
 
-SETUP = Call("setup", SetupRequest, SetupReport, "gpu", HOUR)
-DESIGN = Call("designer", DesignRequest, DesignReport, "gpu", 2 * HOUR)
-CODE = Call("coder", CodeRequest, CodeReport, "gpu", 8 * HOUR)
-TUNE = Call("tuner", TuneRequest, TuneReport, "gpu", 7 * 24 * HOUR)
-AGGREGATE = Call("aggregator", AggregateRequest, AggregateReport, "gpu", 8 * HOUR)
+SETUP = Call("setup", SetupRequest, SetupReport, "gpu", AGENT)
+DESIGN = Call("designer", DesignRequest, DesignReport, "gpu", AGENT)
+CODE = Call("coder", CodeRequest, CodeReport, "gpu", AGENT)
+TUNE = Call("tuner", TuneRequest, TuneReport, "gpu", AGENT)
+AGGREGATE = Call("aggregator", AggregateRequest, AggregateReport, "gpu", AGENT)
 ESTIMATE = Call("estimate", DeliveryRequest, Estimated, "gpu", 48 * HOUR)
 REFIT = Call("refit", DeliveryRequest, Refitted, "gpu", 48 * HOUR)
 VERIFY = Call("verify", DeliveryRequest, Verified, "gpu", 8 * HOUR)
 RELEASE = Call("release", ReleaseRequest, Released, "gpu", SHORT, bookkeeping=True)
 
-MANAGE = Call("manager", ManageRequest, Managed, "control", HOUR)
+MANAGE = Call("manager", ManageRequest, Managed, "control", AGENT)
 PREPARE = Call("prepare", PrepareRequest, Prepared, "control", 4 * HOUR)
 SCORE = Call("score", ScoreRequest, Score, "control", HOUR, bookkeeping=True)
 ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, None, bookkeeping=True)

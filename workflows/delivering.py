@@ -61,7 +61,9 @@ class Delivery:
         report = await self._invocations.aggregate(until)
         if report is None:
             return self._fall_back([leader], "the aggregator gave no choice")
-        score = await self._invocations.score(report.members, report.method, f"score.{report.invocation}")
+        score = await self._invocations.score(
+            report.members, report.method, f"score.{report.invocation}", threshold=report.threshold
+        )
         if isinstance(score, str):
             return self._fall_back([leader], f"the aggregator's choice could not be scored: {score}")
         best = leader.best.score if leader.best else None
@@ -158,6 +160,7 @@ class Delivery:
             invocation=f"delivery.{state.seq}",
             members=choice.report.members,
             method=choice.report.method,
+            threshold=choice.report.threshold,
             revision=choice.report.revision,
             environment=state.environment,
             sandbox=state.sandbox or state.spec.settings.sandbox,

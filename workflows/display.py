@@ -13,6 +13,7 @@ PHASE = SearchAttributeKey.for_keyword("AibPhase")
 POLICY = SearchAttributeKey.for_keyword("AibPolicy")
 BEST = SearchAttributeKey.for_float("AibBest")
 DOLLARS = SearchAttributeKey.for_float("AibDollars")
+TOKENS = SearchAttributeKey.for_int("AibTokens")
 
 
 def show(before: RunState | None, state: RunState) -> None:
@@ -30,8 +31,9 @@ def show(before: RunState | None, state: RunState) -> None:
     more = [
         key.value_set(float(changed[name] or 0.0)) for name, key in numbers.items() if changed.get(name) is not None
     ]
-    if updates or more:
-        workflow.upsert_search_attributes([*updates, *more])
+    tokens = [TOKENS.value_set(int(changed[TOKENS.name] or 0))] if changed.get(TOKENS.name) is not None else []
+    if updates or more or tokens:
+        workflow.upsert_search_attributes([*updates, *more, *tokens])
 
 
 def facts(state: RunState) -> dict[str, str | float | None]:
@@ -43,6 +45,7 @@ def facts(state: RunState) -> dict[str, str | float | None]:
         POLICY.name: state.spec.settings.policy,
         BEST.name: best.score.value if best and best.score else None,
         DOLLARS.name: round(state.spend.dollars, 2) if state.spend.dollars is not None else None,
+        TOKENS.name: state.spend.usage.tokens or None,  # none where no language model is used
     }
 
 
@@ -67,4 +70,11 @@ def _row(candidate: Candidate) -> str:
 
 
 def _money(state: RunState) -> str:
-    return "cost unknown" if state.spend.dollars is None else f"${state.spend.dollars:.2f}"
+    spend, most = state.spend, state.budget
+    dollars = "cost unknown" if spend.dollars is None else f"${spend.dollars:.2f}"
+    if most.dollars is not None:
+        dollars += f" of ${most.dollars:.2f}"
+    tokens = f"{spend.usage.tokens:,} tokens" if spend.usage.tokens or most.tokens is not None else ""
+    if most.tokens is not None:
+        tokens += f" of {most.tokens:,}"
+    return " · ".join(part for part in (dollars, tokens) if part)

@@ -1,21 +1,32 @@
 """EXPLORING: whenever something happened the policy is asked, and what is admitted is carried out at once."""
 
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from temporalio import workflow
 
 from schemas.decision import Code, Decision, Design, Discard, Finish, Tune, Wait
-from schemas.event import CandidateDiscarded, DecisionRefused, LimitReached, ManagerDecided
+from schemas.event import (
+    CandidateDiscarded,
+    DecisionRefused,
+    LimitReached,
+    ManagerDecided,
+    PersonSteered,
+    RunExtended,
+    RunResumed,
+)
 from schemas.state import Answer
 from workflows import limits
 from workflows.admission import refusal
 from workflows.invocations import Invocations
-from workflows.policy import Policy
+from workflows.policy import Answers, Happenings, Policy, Turn
 from workflows.record import Record
 
 FRUITLESS = 3  # turns in a row that start nothing while nothing is in flight
+FIRST_REST = 30.0  # seconds before a manager that gave no answer is asked again; doubled each time
+LONGEST_REST = 900.0
+ACTS = (PersonSteered, RunExtended, RunResumed)  # of a person, after which it is asked at once
 LANDING = timedelta(seconds=60)  # that agents have to report once their deadline is over, a lost worker included
 
 
@@ -29,6 +40,9 @@ class Explorer:
         self._finished: str | None = None
         self._fruitless = 0
         self._asked = False
+        self._known = 0  # how much of the inbox was shown to the manager aside
+        self._unanswered = 0  # turns in a row
+        self._rest: tuple[datetime, int] | None = None  # until when, unless more such acts of people come
 
     async def run(self) -> str:
         """Explores until it is over, and says why. Returns early, with an empty reason, for a new execution."""
@@ -47,7 +61,7 @@ class Explorer:
                     return ""
                 continue
             if self._wanted():
-                await self._turn()
+                await (self._rested() if self._resting() else self._turn())
                 continue
             await self._until_something()
 
@@ -76,15 +90,32 @@ class Explorer:
         return long and not self._record.state.in_flight
 
     def _wanted(self) -> bool:
-        return not self._asked or bool(self._record.inbox) or not self._record.state.in_flight
+        return not self._asked or len(self._record.inbox) > self._known or not self._record.state.in_flight
+
+    def _resting(self) -> bool:
+        return self._rest is not None and workflow.now() < self._rest[0] and self._acts() <= self._rest[1]
+
+    def _acts(self) -> int:
+        return sum(isinstance(event, ACTS) for event in self._record.inbox)
+
+    async def _rested(self) -> None:
+        """Waits before a manager that gave no answer is asked again."""
+        assert self._rest is not None, "only who rests waits"
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: not self._resting() or self._record.state.stop is not None or bool(self._record.state.paused),
+                timeout=self._rest[0] - workflow.now(),
+                timeout_summary="before the manager is asked again",
+            )
 
     async def _turn(self) -> None:
         """One turn: what happened goes in, decisions come out, each is admitted or refused."""
         happenings, answers = tuple(self._record.inbox), tuple(self._record.answers)
         self._record.inbox.clear()
         self._record.answers.clear()
-        self._asked = True
-        managed = await self._policy.decide(self._record.state, happenings, answers)
+        self._asked, self._known = True, 0
+        turn = await self._policy.decide(self._record.state, happenings, answers)
+        managed = turn.managed
         names = managed.tool_uses or ("",) * len(managed.decisions)
         self._record.add(
             ManagerDecided(
@@ -95,13 +126,29 @@ class Explorer:
                 decisions=managed.decisions,
                 answers=names,
                 spend=managed.spend,
+                model=turn.model,
+                aside=turn.aside,
             )
         )
         started = [self._decided(decision, name) for decision, name in zip(managed.decisions, names, strict=True)]
         idle = not any(started) and not self._record.state.in_flight
-        self._fruitless = self._fruitless + 1 if idle else 0
+        self._fruitless = self._fruitless + 1 if idle and not turn.ask_again else 0
         if any(answer.refused for answer in self._record.answers) and any(started):
             self._asked = False  # what was refused may be decided anew at once
+        self._settle(turn, happenings, answers)
+
+    def _settle(self, turn: Turn, happenings: Happenings, answers: Answers) -> None:
+        """What the manager's main conversation did not hear of is told at its next turn."""
+        if turn.aside or turn.ask_again:
+            self._record.inbox[:0] = happenings
+            self._record.answers[:] = answers
+        self._known = len(happenings) if turn.aside else 0
+        self._unanswered = self._unanswered + 1 if turn.ask_again else 0
+        self._rest = None
+        if turn.ask_again:
+            pause = min(FIRST_REST * 2.0 ** min(self._unanswered - 1, 10), LONGEST_REST)
+            pause = min(pause, limits.seconds_to_explore(self._record.state, workflow.now()))
+            self._rest = workflow.now() + timedelta(seconds=pause), self._acts()
 
     def _decided(self, decision: Decision, name: str) -> bool:
         """Carries out one decision; True if it changed anything."""

@@ -77,7 +77,8 @@ def _apply(state: RunState, event: Event, at: datetime) -> RunState:  # one case
         case InvocationStarted():
             return _started(state, event, at)
         case InvocationReported(report=report):
-            return _reported(_landed(state, event.invocation), report)
+            flight = state.in_flight.get(event.invocation)
+            return _reported(_landed(state, event.invocation), report, flight.candidate if flight else None)
         case InvocationFailed():
             return _failed(_landed(state, event.invocation), event)
         case TrialScored():
@@ -144,12 +145,12 @@ def _worked(state: RunState, seconds: float) -> RunState:
     return _set(state, spend=state.spend + Spend(jobs=1 if seconds else 0, job_seconds=seconds))
 
 
-def _reported(state: RunState, report: AnyReport) -> RunState:
+def _reported(state: RunState, report: AnyReport, candidate: int | None) -> RunState:
     state = _spent(state, report.role, report.spend)
     last = report.problem or report.summary
     match report:
         case SetupReport():
-            return _set(state, environment=report.environment or state.environment)
+            return _provided(state, report, candidate)
         case DesignReport(problem=None):
             return _designed(state, report, last)
         case CodeReport(problem=None):
@@ -162,16 +163,26 @@ def _reported(state: RunState, report: AnyReport) -> RunState:
                 revision=report.revision,
                 codes=known.codes + 1,
                 failures=0,
+                stumbled="",
                 last=last,
             )
         case TuneReport():
             return _tuned(state, report, last)
         case DesignReport() | CodeReport():
-            return _stumbled(state, report.candidate, last)
+            return _stumbled(state, report.candidate, report.role, last)
         case AggregateReport():
             return _set(state, select_looks=state.select_looks + report.looks)
         case _:
             assert_never(report)
+
+
+def _provided(state: RunState, report: SetupReport, candidate: int | None) -> RunState:
+    """What a setup left; where a candidate's design asked for it and did not get it, the candidate has failed."""
+    weights = {one.name: one for one in (*state.weights, *report.weights)}
+    state = _set(state, environment=report.environment or state.environment, weights=tuple(weights.values()))
+    if report.problem is None or candidate is None:
+        return state
+    return _stumbled(state, candidate, report.role, report.problem)
 
 
 def _designed(state: RunState, report: DesignReport, last: str) -> RunState:
@@ -185,6 +196,7 @@ def _designed(state: RunState, report: DesignReport, last: str) -> RunState:
         approach=report.approach,
         family=report.family,
         failures=0,
+        stumbled="",
         last=last,
     )
 
@@ -201,6 +213,7 @@ def _tuned(state: RunState, report: TuneReport, last: str) -> RunState:
         trials=known.trials + len(report.trials),
         stale=0 if improved else known.stale + 1,
         failures=0 if looks else known.failures + 1,
+        stumbled="" if looks else report.role.value,
         last=last,
         revision=report.revision or known.revision,
         training_seconds=known.training_seconds + sum(trial.seconds for trial in report.trials),
@@ -219,12 +232,12 @@ def _scored(state: RunState, event: TrialScored) -> RunState:
 
 def _failed(state: RunState, event: InvocationFailed) -> RunState:
     state = _spent(state, event.role, event.spend)
-    return state if event.candidate is None else _stumbled(state, event.candidate, event.why)
+    return state if event.candidate is None else _stumbled(state, event.candidate, event.role, event.why)
 
 
-def _stumbled(state: RunState, number: int, why: str) -> RunState:
+def _stumbled(state: RunState, number: int, role: Role, why: str) -> RunState:
     known = state.candidates[number]
-    return _candidate(state, number, failures=known.failures + 1, last=why)
+    return _candidate(state, number, failures=known.failures + 1, stumbled=role.value, last=why)
 
 
 def _kept(known: Candidate, status: str) -> str:

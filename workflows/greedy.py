@@ -17,6 +17,13 @@ def decide(state: RunState, board: Board, because: str = "") -> Managed:
     return Managed(invocation=f"greedy.{state.turns + 1}", decisions=tuple(steps), policy="greedy", thought=thought)
 
 
+def stand_in(state: RunState, board: Board, because: str) -> Managed:
+    """What is done in the stead of a manager that will be asked again: whether to finish is for that one to say."""
+    managed = decide(state, board, because)
+    steps = tuple(step for step in managed.decisions if not isinstance(step, Finish))
+    return managed.model_copy(update={"decisions": steps or (Wait(why="the manager is asked again"),)})
+
+
 def _steps(state: RunState, board: Board) -> list[Decision]:
     busy = {flight.candidate for flight in board.in_flight}
     free = [c for c in state.candidates.values() if c.number not in busy and c.status != "discarded"]

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 
-from schemas.budget import Spend
 from schemas.candidate import Member, Trial
 from schemas.decision import Code, Design, Tune
-from schemas.delivery import AccountRequest, ScoreRequest
+from schemas.delivery import ScoreRequest
 from schemas.event import InvocationFailed, InvocationReported, InvocationStarted, ScoreRejected, TrialScored
 from schemas.metric import Score
 from schemas.role import (
@@ -19,6 +18,7 @@ from schemas.role import (
     AnyReport,
     AnyRequest,
     CodeRequest,
+    DesignReport,
     DesignRequest,
     Role,
     SetupRequest,
@@ -26,8 +26,10 @@ from schemas.role import (
     TuneRequest,
 )
 from schemas.task import Task
+from workflows import asking, provision, routing
+from workflows.accounting import account
 from workflows.attempts import Attempts, GivenUp
-from workflows.calls import ACCOUNT, AGGREGATE, CODE, DESIGN, SCORE, SETUP, TUNE, Call
+from workflows.calls import AGGREGATE, CODE, DESIGN, SCORE, SETUP, TUNE, Call
 from workflows.limits import explore_until, seconds_left
 from workflows.record import Record
 
@@ -43,6 +45,7 @@ class Invocations:
         self._attempts = attempts
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reported: set[str] = set()  # whose reports are being verified: nothing is left to cancel
+        self._providing = asyncio.Lock()  # one at a time: each layers on the environment that the last one left
 
     @property
     def state_task(self) -> Task:
@@ -52,7 +55,7 @@ class Invocations:
 
     async def setup(self, until: datetime) -> None:
         request = SetupRequest(**self._common(Role.SETUP, None, until))
-        await self._invoke(SETUP, request, "setup")
+        await self._invoke(SETUP, request)
 
     async def aggregate(self, until: datetime) -> AggregateReport | None:
         """The aggregator's report; None if it gave none that can be used."""
@@ -64,7 +67,7 @@ class Invocations:
             seconds=(until - now).total_seconds(),
             run_seconds=seconds_left(self._record.state, now),
         )
-        report = await self._invoke(AGGREGATE, request, "aggregator")
+        report = await self._invoke(AGGREGATE, request)
         usable = isinstance(report, AggregateReport) and report.problem is None and bool(report.members)
         return report if usable and isinstance(report, AggregateReport) else None
 
@@ -73,7 +76,7 @@ class Invocations:
         known = state.candidates.get(number)
         parents = tuple((parent.candidate, parent.revision) for parent in decision.parents)
         request = DesignRequest(
-            **self._common(Role.DESIGNER, number, explore_until(state)),
+            **self._common(Role.DESIGNER, number, explore_until(state), routing.routine(decision, known)),
             candidate=number,
             brief=decision.brief,
             revision=known.revision if known else None,
@@ -81,32 +84,33 @@ class Invocations:
             card=known,
             others=tuple(c for c in state.candidates.values() if c.number != number),
         )
-        return self._launch(DESIGN, request, f"designer, candidate {number}", answer, parents=parents)
+        return self._launch(DESIGN, request, answer, parents=parents)
 
     def code(self, decision: Code, answer: str) -> str:
         state, number = self._record.state, decision.candidate
+        known = state.candidates[number]
         request = CodeRequest(
-            **self._common(Role.CODER, number, explore_until(state)),
+            **self._common(Role.CODER, number, explore_until(state), routing.routine(decision, known)),
             candidate=number,
             brief=decision.brief,
-            revision=state.candidates[number].revision or "",
+            revision=known.revision or "",
         )
-        return self._launch(CODE, request, f"coder, candidate {number}", answer)
+        return self._launch(CODE, request, answer)
 
     def tune(self, decision: Tune, answer: str) -> str:
         """No training outlasts the time for exploring: what was asked for is cut to what is left."""
         state, number = self._record.state, decision.candidate
+        known = state.candidates[number]
         until = min(workflow.now() + timedelta(minutes=decision.minutes), explore_until(state))
         request = TuneRequest(
-            **self._common(Role.TUNER, number, until),
+            **self._common(Role.TUNER, number, until, routing.routine(decision, known)),
             candidate=number,
             brief=decision.brief,
-            revision=state.candidates[number].revision or "",
+            revision=known.revision or "",
             seconds=(until - workflow.now()).total_seconds(),
-            card=state.candidates[number],
+            card=known,
         )
-        minutes = request.seconds / 60
-        return self._launch(TUNE, request, f"tuner, candidate {number}, {minutes:.0f} min", answer)
+        return self._launch(TUNE, request, answer)
 
     def cancel(self, candidate: int | None = None) -> None:
         """Asks the invocations of a candidate, or all, to stop; their jobs are stopped and their reports recorded."""
@@ -128,14 +132,15 @@ class Invocations:
             if not task.cancelled():
                 task.result()
 
-    def _common(self, role: Role, candidate: int | None, until: datetime) -> dict[str, Any]:
+    def _common(self, role: Role, candidate: int | None, until: datetime, routine: str | None = None) -> dict[str, Any]:
         state = self._record.state
+        model = routing.choice(state.spec, role, routine)
         number = state.invocations + 1
         middle = "" if candidate is None else f".{candidate}"
         return {
             "run": state.spec.run,
             "invocation": f"{role}{middle}.{number}",
-            "model": state.spec.model_for(role),
+            "model": model,
             "task": self.state_task,
             "deadline": until,
             "environment": state.environment,
@@ -143,27 +148,31 @@ class Invocations:
             "seed": state.spec.settings.seed,
             "max_turns": state.spec.settings.max_turns,
             "training_seconds": state.budget.training_seconds,
+            **asking.terms(state, role, model),
+            "web": routing.language(model) and state.spec.settings.web,
         }
 
     def _launch(
         self,
         call: Call[Asked, Any],
         request: Asked,
-        summary: str,
         answer: str,
         parents: tuple[tuple[int, str], ...] = (),
     ) -> str:
         self._begin(request, answer, parents)
-        self._tasks[request.invocation] = asyncio.create_task(self._quietly(self._carry(call, request, summary)))
+        self._spawn(request.invocation, self._carry(call, request))
         return request.invocation
+
+    def _spawn(self, invocation: str, work: Coroutine[Any, Any, AnyReport | None]) -> None:
+        self._tasks[invocation] = asyncio.create_task(self._quietly(work))
 
     @staticmethod
     async def _quietly(work: Coroutine[Any, Any, AnyReport | None]) -> None:
         await work
 
-    async def _invoke(self, call: Call[Asked, Any], request: Asked, summary: str) -> AnyReport | None:
+    async def _invoke(self, call: Call[Asked, Any], request: Asked) -> AnyReport | None:
         self._begin(request, "")
-        return await self._carry(call, request, summary)
+        return await self._carry(call, request)
 
     def _begin(self, request: AnyRequest, answer: str, parents: tuple[tuple[int, str], ...] = ()) -> None:
         self._record.add(
@@ -180,11 +189,15 @@ class Invocations:
             )
         )
 
-    async def _carry(self, call: Call[Asked, Any], request: Asked, summary: str) -> AnyReport | None:
+    async def _carry(self, call: Call[Asked, Any], request: Asked) -> AnyReport | None:
         """One invocation to its end; what went wrong is an event, never an exception."""
         try:
             report: AnyReport = await self._attempts.run(
-                call, request, invocation=request.invocation, summary=summary, until=request.deadline
+                call,
+                request,
+                invocation=request.invocation,
+                summary=asking.summary(request),
+                until=request.deadline,
             )
         except GivenUp as error:
             await self._failed(request, error.why)
@@ -196,11 +209,41 @@ class Invocations:
             self._reported.add(request.invocation)
             await self._verify(report)
             self._reported.discard(request.invocation)
+        self._record.fell_back(request.invocation, request.role, request.model, report.fell_back)
         self._record.add(InvocationReported(invocation=request.invocation, report=report), tell=True)
+        if isinstance(report, DesignReport) and report.problem is None:
+            self._provide(report)
         return report
 
+    def _provide(self, report: DesignReport) -> None:
+        """Starts the setup that a design asks for; until it reports, the candidate is busy."""
+        state = self._record.state
+        weights = provision.missing(state, report)
+        if not (weights or report.packages) or not provision.admitted(state, report.candidate, workflow.now()):
+            return
+        request = SetupRequest(
+            **self._common(Role.SETUP, report.candidate, explore_until(state)),
+            candidate=report.candidate,
+            weights=weights,
+            packages=report.packages,
+        )
+        self._begin(request, "")
+        self._spawn(request.invocation, self._provided(request))
+
+    async def _provided(self, request: SetupRequest) -> AnyReport | None:
+        try:
+            await self._providing.acquire()
+        except asyncio.CancelledError:
+            await self._failed(request, "cancelled before it began")
+            return None
+        try:
+            now = {"environment": self._record.state.environment}
+            return await self._carry(SETUP, request.model_copy(update=now))
+        finally:
+            self._providing.release()
+
     async def _failed(self, request: AnyRequest, why: str) -> None:
-        spend = await self._account(request)
+        spend = await account(self._attempts, request.run, request.invocation)
         self._record.add(
             InvocationFailed(
                 invocation=request.invocation,
@@ -211,15 +254,6 @@ class Invocations:
             ),
             tell=True,
         )
-
-    async def _account(self, request: AnyRequest) -> Spend:
-        """What an invocation without a report has cost, by its journal."""
-        asked = AccountRequest(run=request.run, invocation=request.invocation)
-        name = f"account.{request.invocation}"
-        try:
-            return await self._attempts.run(ACCOUNT, asked, invocation=name, summary=name)
-        except GivenUp:
-            return Spend(dollars=None)
 
     async def _verify(self, report: TuneReport) -> None:
         """Scores the best trial again; only then does it count. After a false claim the next is looked at."""
@@ -252,9 +286,17 @@ class Invocations:
             )
         )
 
-    async def score(self, members: tuple[Member, ...], method: Any, invocation: str) -> Score | str:
+    async def score(
+        self, members: tuple[Member, ...], method: Any, invocation: str, *, threshold: float | None = None
+    ) -> Score | str:
         """The scorer's word on members, or why it has none."""
-        request = ScoreRequest(run=self._record.state.spec.run, task=self.state_task, members=members, method=method)
+        request = ScoreRequest(
+            run=self._record.state.spec.run,
+            task=self.state_task,
+            members=members,
+            method=method,
+            threshold=threshold,
+        )
         try:
             return await self._attempts.run(SCORE, request, invocation=invocation, summary=invocation)
         except GivenUp as error:

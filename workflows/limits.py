@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from schemas.budget import Budget, Clock
 from schemas.state import RunState
+from workflows import money
 
 LEAST_WORK = 5.0  # seconds; less is not worth an invocation
 DELIVERED_MEMBERS = 3  # whose trainings delivery is expected to repeat
@@ -70,10 +71,4 @@ def reached(state: RunState, now: datetime) -> tuple[str, str] | None:
         return "explore_until", "the time for work on candidates is over; what is left is kept for delivery"
     if agent_calls_left(state) == 0:
         return "agent_calls", f"{state.invocations} agent calls were made; one is kept for the aggregator"
-    dollars = state.budget.dollars
-    if dollars is not None and (state.spend.dollars is None or state.spend.dollars >= dollars):
-        return "dollars", f"${state.spend.dollars} of ${dollars} are spent"
-    tokens = state.budget.tokens
-    if tokens is not None and state.spend.usage.tokens >= tokens:
-        return "tokens", f"{state.spend.usage.tokens} of {tokens} tokens are spent"
-    return None
+    return money.reached(state)

@@ -1,24 +1,42 @@
 """The policy seam: what turns a state into decisions. Only the policy differs when two are compared."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from temporalio import workflow
 
-from schemas.event import Event
-from schemas.role import Role
-from schemas.state import Answer, Managed, ManageRequest, RunState
-from workflows import greedy
+from schemas.event import Event, InvocationFailed
+from schemas.role import ModelChoice, Role
+from schemas.state import Answer, Board, Managed, ManageRequest, RunState
+from workflows import asking, greedy, routing
+from workflows.accounting import account
 from workflows.attempts import Attempts, GivenUp
 from workflows.board import board
 from workflows.calls import MANAGE
 from workflows.limits import explore_until
 from workflows.record import Record
 
+Happenings = tuple[Event, ...]
+Answers = tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a turn came to. `model` is the language model that was asked, None where rules decided.
+
+    After a look `aside`, or where the manager is yet to be asked again, it has still to be told what happened.
+    """
+
+    managed: Managed
+    model: ModelChoice | None = None
+    aside: bool = False
+    ask_again: bool = False
+
 
 class Policy(Protocol):
     """Decides what happens next."""
 
-    async def decide(self, state: RunState, happenings: tuple[Event, ...], answers: tuple[Answer, ...]) -> Managed:
+    async def decide(self, state: RunState, happenings: Happenings, answers: Answers) -> Turn:
         """`happenings` came since the last turn; `answers` say what became of its decisions."""
         ...
 
@@ -26,8 +44,8 @@ class Policy(Protocol):
 class Greedy:
     """A search policy: pure code over the state."""
 
-    async def decide(self, state: RunState, happenings: tuple[Event, ...], answers: tuple[Answer, ...]) -> Managed:  # noqa: ARG002
-        return greedy.decide(state, board(state, workflow.now()))
+    async def decide(self, state: RunState, happenings: Happenings, answers: Answers) -> Turn:  # noqa: ARG002
+        return Turn(greedy.decide(state, board(state, workflow.now())))
 
 
 class Manager:
@@ -37,31 +55,56 @@ class Manager:
         self._record = record
         self._attempts = attempts
 
-    async def decide(self, state: RunState, happenings: tuple[Event, ...], answers: tuple[Answer, ...]) -> Managed:
-        assert state.task is not None, "a run is prepared before its manager is asked"
-        invocation = f"manager.{state.turns + 1}"
-        until = explore_until(state)
-        request = ManageRequest(
-            run=state.spec.run,
-            invocation=invocation,
-            turn=state.turns + 1,
-            model=state.spec.model_for(Role.MANAGER),
-            task=state.task,
-            board=board(state, workflow.now()),
-            answers=answers,
-            happenings=happenings,
-            deadline=until,
-            seed=state.spec.settings.seed,
+    async def decide(self, state: RunState, happenings: Happenings, answers: Answers) -> Turn:
+        shown = board(state, workflow.now())
+        model = routing.choice(state.spec, Role.MANAGER, routing.glance(state, happenings, answers, shown.slots))
+        request = _request(state, shown, model, happenings, answers)
+        words = ", ".join(
+            ["manager" + (", aside" if request.aside else f", turn {request.turn}"), *asking.named(model)]
         )
         try:
-            return await self._attempts.run(
-                MANAGE, request, invocation=invocation, summary=f"manager, turn {request.turn}", until=until
+            managed = await self._attempts.run(
+                MANAGE, request, invocation=request.invocation, summary=words, until=request.deadline
             )
         except GivenUp as error:
-            # a manager that cannot be asked must not end the run: the search policy steers this turn
-            return greedy.decide(
-                state, board(state, workflow.now()), because=f"The manager gave no answer: {error.why}"
-            )
+            return await self._without(request, error)
+        self._record.fell_back(request.invocation, Role.MANAGER, model, managed.fell_back)
+        return Turn(managed, model if routing.language(model) else None, aside=request.aside)
+
+    async def _without(self, request: ManageRequest, error: GivenUp) -> Turn:
+        """A manager that cannot be asked must not end the run: the search policy steers this turn.
+
+        It ends a run only where the manager would fail in the same way if it was asked again.
+        """
+        because = f"The manager gave no answer: {error.why}"
+        if not workflow.patched("unanswered-turns"):
+            return Turn(greedy.decide(self._record.state, board(self._record.state, workflow.now()), because))
+        spend = await account(self._attempts, request.run, request.invocation)
+        self._record.add(InvocationFailed(invocation=request.invocation, role=Role.MANAGER, why=error.why, spend=spend))
+        now, final = self._record.state, error.cause == "manager"
+        steer = greedy.decide if final else greedy.stand_in
+        return Turn(steer(now, board(now, workflow.now()), because), ask_again=not final)
+
+
+def _request(
+    state: RunState, shown: Board, model: ModelChoice, happenings: Happenings, answers: Answers
+) -> ManageRequest:
+    assert state.task is not None, "a run is prepared before its manager is asked"
+    aside = bool(model.routed)
+    return ManageRequest(
+        run=state.spec.run,
+        invocation=f"manager.{state.turns + 1}" + (".aside" if aside else ""),
+        turn=state.turns + 1,
+        model=model,
+        task=state.task,
+        board=shown,
+        answers=() if aside else answers,
+        happenings=happenings,
+        deadline=explore_until(state),
+        seed=state.spec.settings.seed,
+        aside=aside,
+        **asking.terms(state, Role.MANAGER, model),
+    )
 
 
 def policy_for(record: Record, attempts: Attempts) -> Policy:

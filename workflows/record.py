@@ -2,7 +2,8 @@
 
 from temporalio import workflow
 
-from schemas.event import Event, LedgerEntry, RunStarted
+from schemas.event import Event, FallbackUsed, LedgerEntry, RunStarted
+from schemas.role import FellBack, ModelChoice, Role
 from schemas.state import Answer, Carried, RunState
 from workflows import display, fold, ledger
 
@@ -31,6 +32,20 @@ class Record:
         if tell:
             self.inbox.append(event)
         display.show(before, self.state)
+
+    def fell_back(self, invocation: str, role: Role, chosen: ModelChoice, used: tuple[FellBack, ...]) -> None:
+        """An event for each model that answered in the stead of the chosen one."""
+        for one in used:
+            self.add(
+                FallbackUsed(
+                    invocation=invocation,
+                    role=role,
+                    chosen=chosen.name,
+                    used=one.model,
+                    calls=one.calls,
+                    why=one.why,
+                )
+            )
 
     def carried(self) -> Carried:
         return Carried(state=self.state, inbox=tuple(self.inbox), answers=tuple(self.answers))

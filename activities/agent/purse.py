@@ -63,6 +63,8 @@ class Purse:
 
     def close(self, invocation: str) -> None:
         """The invocation has ended: what it left unsettled is spent, and nobody waits for it."""
+        if not self._file.exists():
+            return
         with self._locked():
             self._refresh()
             if self._book.left_open(invocation):

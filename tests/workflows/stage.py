@@ -35,6 +35,7 @@ from schemas.delivery import (
     ScoreRequest,
     Verified,
 )
+from schemas.event import LedgerEntry
 from schemas.metric import Score
 from schemas.role import (
     AggregateReport,
@@ -227,3 +228,15 @@ async def until(handle: WorkflowHandle[BuildWorkflow, RunState], reached: Callab
         if reached(state):
             return state
         await asyncio.sleep(0.02)
+
+
+async def entries(handle: WorkflowHandle[Any, Any]) -> list[LedgerEntry]:
+    """The ledger of one execution, so far."""
+    found: list[LedgerEntry] = []
+    while page := await handle.query(BuildWorkflow.ledger, found[-1].seq if found else 0):
+        found += page
+    return found
+
+
+def events(found: list[LedgerEntry], kind: type) -> list[Any]:
+    return [entry.event for entry in found if isinstance(entry.event, kind)]

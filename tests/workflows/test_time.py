@@ -12,8 +12,7 @@ from schemas.role import CodeReport, CodeRequest
 from schemas.state import RunState
 from tests.conftest import ATTRIBUTES, TEMPORAL
 from tests.workflows.facts import spec
-from tests.workflows.stage import Stage
-from tests.workflows.test_build import entries, events
+from tests.workflows.stage import Stage, entries, events
 from workflows.build import BuildWorkflow
 
 SKIPPING = ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]

@@ -1,0 +1,86 @@
+"""Invocations that fail: by the platform, by what is asked of them, or for want of a person."""
+
+import pytest
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from schemas.event import (
+    AttemptFailed,
+    InvocationFailed,
+)
+from schemas.person import Stop
+from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest
+from tests.workflows.facts import spec
+from tests.workflows.stage import Stage, entries, events, staged, start, until
+from workflows.build import BuildWorkflow
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def test_every_attempt_stands_in_history_and_ledger_under_its_own_id(client: Client) -> None:
+    failures = iter([True, True])
+
+    async def coder(request: CodeRequest) -> CodeReport:
+        if next(failures, False):
+            raise RuntimeError("the disk hiccuped")
+        return CodeReport(invocation=request.invocation, candidate=request.candidate, revision="code")
+
+    async with staged(client, Stage({"coder": coder})) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        state = await handle.result()
+        failed = events(await entries(handle), AttemptFailed)
+        history = (await handle.fetch_history()).to_json()
+    assert state.phase == "DONE"
+    assert [(f.attempt, f.cause, f.again) for f in failed] == [(1, "platform", True), (2, "platform", True)]
+    assert all(f'"{failed[0].invocation}.a{n}"' in history for n in (1, 2, 3))
+
+
+async def test_an_invocation_that_keeps_failing_ends_only_itself(client: Client) -> None:
+    async def coder(request: CodeRequest) -> CodeReport:
+        if request.candidate == 1:
+            raise ApplicationError("no such library", type="Impossible", non_retryable=True)
+        return CodeReport(invocation=request.invocation, candidate=request.candidate, revision="code")
+
+    async with staged(client, Stage({"coder": coder})) as queue:
+        handle = await start(client, queue, spec(candidates=2))
+        await until(handle, lambda state: 1 in state.candidates and state.candidates[1].failures > 0)
+        await handle.execute_update(BuildWorkflow.discard, args=[1, "cannot be coded"])
+        state = await handle.result()
+        failed = events(await entries(handle), InvocationFailed)
+    assert state.phase == "DONE"
+    assert state.candidates[2].best is not None
+    assert failed[0].why == "no such library"
+    assert state.spend.lost_calls >= 1
+
+
+async def test_what_needs_a_person_pauses_the_run_which_goes_on_from_the_same_place(client: Client) -> None:
+    broken = iter([True])
+
+    async def coder(request: CodeRequest) -> CodeReport:
+        if next(broken, False):
+            raise ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+        return CodeReport(invocation=request.invocation, candidate=request.candidate, revision="code")
+
+    async with staged(client, Stage({"coder": coder})) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        paused = await until(handle, lambda state: state.paused == "system")
+        assert paused.pause_why == "the API key was refused\nOnce that is mended: aibuildai resume toy-1"
+        await handle.execute_update(BuildWorkflow.resume)
+        state = await handle.result()
+        failed = events(await entries(handle), AttemptFailed)
+    assert state.phase == "DONE"
+    assert [(f.attempt, f.cause) for f in failed] == [(1, "person")]
+
+
+async def test_a_stop_with_delivery_while_a_person_is_needed_delivers_without_that_person(client: Client) -> None:
+    async def aggregator(request: AggregateRequest) -> AggregateReport:
+        raise ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+
+    async with staged(client, Stage({"aggregator": aggregator})) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, lambda state: state.paused == "system")
+        await handle.execute_update(BuildWorkflow.stop, Stop(deliver=True, why="deliver without it"))
+        state = await handle.result()
+        failed = events(await entries(handle), AttemptFailed)
+    assert (state.phase, state.verified, state.paused) == ("STOPPED", True, None)
+    assert [failure.again for failure in failed] == [True, False]

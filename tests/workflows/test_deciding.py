@@ -1,0 +1,61 @@
+"""Turns of the policy: what becomes of decisions, and of a manager that gives none."""
+
+import pytest
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from schemas.decision import Tune, Wait
+from schemas.event import (
+    DecisionRefused,
+)
+from schemas.state import Managed, ManageRequest
+from tests.workflows.facts import spec
+from tests.workflows.stage import Stage, entries, events, staged, start
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def test_refused_decisions_go_back_to_the_manager_as_text(client: Client) -> None:
+    async def manager(request: ManageRequest) -> Managed:
+        if request.turn == 1:
+            early = Tune(candidate=1, minutes=1, brief="too early")
+            return Managed(invocation=request.invocation, decisions=(early,), tool_uses=("t1",))
+        return await Stage()._manager(request)
+
+    stage = Stage({"manager": manager})
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        state = await handle.result()
+        refused = events(await entries(handle), DecisionRefused)
+    assert state.phase == "DONE"
+    assert len(refused) == 1
+    answer = stage.requests("manager")[1].answers[0]
+    assert (answer.tool_use, answer.refused) == ("t1", True)
+    assert "there is no candidate 1" in answer.text
+
+
+async def test_a_manager_that_only_waits_does_not_hang_the_run(client: Client) -> None:
+    async def manager(request: ManageRequest) -> Managed:
+        return Managed(invocation=request.invocation, decisions=(Wait(why="for what?"),), tool_uses=("t",))
+
+    async with staged(client, Stage({"manager": manager})) as queue:
+        state = await (await start(client, queue, spec())).result()
+    assert state.phase == "FAILED"
+    assert state.turns == 3
+
+
+async def test_a_manager_that_cannot_be_asked_is_stood_in_for(client: Client) -> None:
+    async def manager(request: ManageRequest) -> Managed:
+        raise ApplicationError("the model refused", type="Impossible", non_retryable=True)
+
+    async with staged(client, Stage({"manager": manager})) as queue:
+        state = await (await start(client, queue, spec(candidates=2))).result()
+    assert state.phase == "DONE"
+
+
+async def test_the_greedy_policy_steers_without_a_manager(client: Client) -> None:
+    stage = Stage()
+    async with staged(client, stage) as queue:
+        state = await (await start(client, queue, spec(candidates=2, policy="greedy"))).result()
+    assert state.phase == "DONE"
+    assert stage.requests("manager") == []
