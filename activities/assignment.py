@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,26 +17,33 @@ from activities.agent.journaled import Journaled
 from activities.agent.limits import LimitReached, Limits
 from activities.agent.live import Live
 from activities.agent.loop import converse
-from activities.agent.records import Ended, Result, spent
+from activities.agent.outages import Backoff, Mind, Outages
+from activities.agent.purse import Purse
+from activities.agent.records import Ended, Result, fell_back, spent
+from activities.agent.searching import searches
 from activities.errors import Impossible
 from activities.execution.base import Jobs
 from activities.models.base import Model
+from activities.models.prices import FREE
 from activities.tools.base import Tool, Toolbox
 from activities.tools.bench import Bench
 from activities.tools.reporting import installs
 from activities.workspace.layout import Layout
 from activities.workspace.repository import Repository
+from schemas.budget import Money
 from schemas.job import Limits as JobLimits
-from schemas.role import AnyRequest, Report
+from schemas.role import AnyRequest, ModelChoice, Report, Role
 
 R = TypeVar("R", bound=Report)
+
+SEARCHES = 8  # of the web, in one call of a model
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Equipment:
-    """What the host gives an attempt."""
+    """What the host gives an attempt. `purse` is None for a model that is free."""
 
     model: Model
     jobs: Jobs
@@ -45,6 +52,24 @@ class Equipment:
     devices: tuple[str, ...]
     sandbox: str
     doing: Doing
+    fallback: Model | None = None
+    purse: Purse | None = None
+    outages: Outages = field(default_factory=Outages)
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def money(self) -> Money | None:
+        """What agents may still spend; None where that is not counted."""
+        if self.purse is None:
+            return None
+        left = self.purse.left()
+        return Money(dollars=left.dollars, tokens=left.tokens)
+
+    def minds(self, choice: ModelChoice) -> tuple[Mind, ...]:
+        """The chosen model, and the one to fall back on."""
+        chosen = Mind(choice.name, self.model)
+        if choice.fallback is None or self.fallback is None:
+            return (chosen,)
+        return chosen, Mind(choice.fallback, self.fallback)
 
 
 @dataclass(frozen=True)
@@ -81,11 +106,19 @@ async def carry_out(assignment: Assignment[R], equipment: Equipment) -> R:
         agent = Journaled(_live(assignment, equipment, bench, rendered), journal)
         report = await _report(assignment, bench, agent, journal)
         report = report.model_copy(
-            update={"attempt": request.attempt, "spend": spent(journal.records), "turns": agent.replies}
+            update={
+                "attempt": request.attempt,
+                "spend": spent(journal.records),
+                "turns": agent.replies,
+                "fell_back": fell_back(journal.records),
+                "searches": searches(journal.records),
+            }
         )
         await journal.append(Ended(at=bench.limits.now(), report=report.model_dump(mode="json")))
     finally:
         journal.close()
+        if equipment.purse is not None:
+            equipment.purse.close(request.invocation)
     _remove_worktrees(layout, request.invocation, request.attempt)
     return report
 
@@ -161,6 +194,7 @@ async def _bench(assignment: Assignment[R], equipment: Equipment, journal: FileJ
         home=equipment.home,
         devices=equipment.devices,
         sandbox=equipment.sandbox,
+        money=equipment.money,
     )
     installed = [done.environment for done in installs(bench) if done.problem is None]
     bench.environment = installed[-1] if installed else request.environment
@@ -175,12 +209,22 @@ def _live(assignment: Assignment[R], equipment: Equipment, bench: Bench, system:
     async def no_tree() -> None:
         return None
 
+    request, toolbox = assignment.request, Toolbox(assignment.tools(bench))
+    searching = request.web and request.role is Role.DESIGNER and request.model.name not in FREE
     return Live(
-        invocation=assignment.request.invocation,
-        model=equipment.model,
-        choice=assignment.request.model,
+        invocation=request.invocation,
+        attempt=request.attempt,
+        minds=equipment.minds(request.model),
+        effort=request.model.effort,
+        web_searches=SEARCHES if searching else 0,
+        cache="1h" if request.role is Role.TUNER else "5m",
+        context_tokens=request.context_tokens,
+        readable=assignment.candidate is not None and toolbox.has("read_file"),
+        purse=equipment.purse,
+        outages=equipment.outages,
+        backoff=equipment.backoff,
         system=system,
-        toolbox=Toolbox(assignment.tools(bench)),
+        toolbox=toolbox,
         limits=bench.limits,
         doing=equipment.doing,
         snapshot=no_tree if assignment.candidate is None else bench.tree,

@@ -1,93 +1,73 @@
 """The manager's turn: one conversation for the run, to which each activity adds what happened and what is decided."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from activities.agent import prompting
-from activities.agent.journal import FileJournal, ended, opening, read
-from activities.agent.journaled import Journaled, Recalled
+from activities.agent.journal import FileJournal, opening
+from activities.agent.journaled import Journaled
 from activities.agent.limits import LimitReached, Limits
 from activities.agent.live import Live
 from activities.agent.loop import converse
-from activities.agent.records import Ended, JournalRecord, Replied, Result, spent
+from activities.agent.purse import true_now
+from activities.agent.records import Ended, JournalRecord, Replied, Result, fell_back, spent
 from activities.assignment import Equipment
+from activities.past import Past, Pasts
 from activities.tools.base import Toolbox
 from activities.tools.deciding import DECISIONS, decision_tools
 from activities.tools.files import Reading
 from activities.tools.trees import board_tree
 from activities.workspace.layout import Layout
-from schemas.message import Message, ToolResultBlock, ToolUseBlock
+from schemas.message import Message, TextBlock
 from schemas.state import Managed, ManageRequest
 
 LONGEST_THOUGHT = 8_000
 
 
-@dataclass(frozen=True)
-class Past:
-    """The conversation before a turn. `pending` are tool calls of its last reply, `results` what is known of them."""
+async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts | None = None) -> Managed:
+    """What the manager wants now; at a limit it wants nothing. Raises Impossible if its model cannot go on.
 
-    messages: tuple[Message, ...]
-    pending: tuple[ToolUseBlock, ...]
-    results: Mapping[str, ToolResultBlock]
-
-
-async def take_turn(request: ManageRequest, equipment: Equipment) -> Managed:
-    """What the manager wants now; at a limit it wants nothing. Raises Impossible if its model cannot go on."""
+    `pasts` keeps what earlier turns said, so that they are not read anew.
+    """
     layout = Layout.of(request.run)
-    past = await _past(layout, request.turn)
+    past = Past() if request.aside else await (pasts or Pasts()).before(layout, request.turn)
     rendered = prompting.system(request)
     limits = Limits(deadline=request.deadline, max_turns=request.max_turns, held=layout.held)
     journal = await FileJournal.open(
         layout.journals(request.invocation),
         request.attempt,
-        prompting.turn(request, past.pending, past.results),
+        _opening(request, past, equipment),
         now=limits.now,
         prompts=prompting.digest(rendered),
+        aside=request.aside,
     )
     try:
-        agent = Journaled(_live(request, equipment, limits, rendered), journal)
+        agent = Journaled(_live(request, equipment, limits, rendered), journal, past.known)
         try:
             await converse(agent, [*past.messages, opening(journal.records)], silence_ends=True)
             managed = _decided(request, journal.records)
         except LimitReached as limit:
             managed = Managed(invocation=request.invocation, thought=str(limit))
-        managed = managed.model_copy(update={"spend": spent(journal.records)})
+        records = journal.records
+        managed = managed.model_copy(update={"spend": spent(records), "fell_back": fell_back(records)})
         await journal.append(Ended(at=limits.now(), managed=managed))
     finally:
         journal.close()
+        if equipment.purse is not None:
+            equipment.purse.close(request.invocation)
     return managed
 
 
-async def _past(layout: Layout, turn: int) -> Past:
-    """Every earlier turn that ended, as it was said. Of one that failed, only the answers that it was given count."""
-    messages: list[Message] = []
-    known: dict[str, ToolResultBlock] = {}
-    for number in range(1, turn):
-        records = read(layout.journals(f"manager.{number}"))
-        if ended(records) is not None:
-            messages.append(opening(records))
-            known = await _said_again(records, messages)
-        elif records:
-            given = (block for block in opening(records).content if isinstance(block, ToolResultBlock))
-            known |= {block.tool_use_id: block for block in given}
-    last = messages[-1].content if messages and messages[-1].role == "assistant" else ()
-    return Past(tuple(messages), tuple(block for block in last if isinstance(block, ToolUseBlock)), known)
-
-
-async def _said_again(records: Sequence[JournalRecord], messages: list[Message]) -> dict[str, ToolResultBlock]:
-    """Repeats a turn from its journal. Its last answers are taken out, to be given with what became of decisions."""
-    try:
-        results = await converse(Recalled(records), messages, silence_ends=True)
-    except LimitReached:  # the turn ended there, too
-        return {}
-    if not results:
-        return {}
-    messages.pop()
-    return {
-        result.tool_use: ToolResultBlock(tool_use_id=result.tool_use, content=result.content, is_error=result.is_error)
-        for result in results
-        if not result.ends
-    }
+def _opening(request: ManageRequest, past: Past, equipment: Equipment) -> Message:
+    """What this turn is told: the board as the purse has it, and what became of what was decided."""
+    if equipment.purse is not None:
+        board = true_now(request.board, equipment.purse.left())
+        request = request.model_copy(update={"board": board})
+    told = prompting.turn(request, past.pending, past.answers)
+    if not past.asides:
+        return told
+    mine = {use.id for use in past.pending}
+    others = (f"Answered to {one.tool_use}: {one.text}" for one in request.answers if one.tool_use not in mine)
+    return Message(role="user", content=(*told.content, TextBlock(text="\n\n".join((*past.asides, *others)))))
 
 
 def _live(request: ManageRequest, equipment: Equipment, limits: Limits, system: str) -> Live:
@@ -100,8 +80,14 @@ def _live(request: ManageRequest, equipment: Equipment, limits: Limits, system: 
 
     return Live(
         invocation=request.invocation,
-        model=equipment.model,
-        choice=request.model,
+        attempt=request.attempt,
+        minds=equipment.minds(request.model),
+        effort=request.model.effort,
+        cache="1h",  # turns lie far apart
+        context_tokens=request.context_tokens,
+        purse=equipment.purse,
+        outages=equipment.outages,
+        backoff=equipment.backoff,
         system=system,
         toolbox=Toolbox((*decision_tools(), *reading.tools())),
         limits=limits,
@@ -112,7 +98,8 @@ def _live(request: ManageRequest, equipment: Equipment, limits: Limits, system: 
 
 def _decided(request: ManageRequest, records: Sequence[JournalRecord]) -> Managed:
     """The decisions of the last reply, in their order; one whose arguments were wrong is none."""
-    reply = next(record.reply for record in reversed(records) if isinstance(record, Replied))
+    said = (record.reply for record in reversed(records) if isinstance(record, Replied) and record.part == "said")
+    reply = next(said)
     last = len(reply.tool_uses)
     results = sorted((record for record in records if isinstance(record, Result)), key=lambda result: result.number)
     valid = {result.tool_use for result in results[-last:] if result.ends} if last else set()

@@ -8,20 +8,25 @@ from temporalio import activity
 
 from activities import aggregator, coder, designer, manager, setup, tuner
 from activities.agent.doing import Doing
+from activities.agent.outages import Outages
+from activities.agent.purse import Purse
 from activities.agent.tracing import bound
 from activities.assignment import Assignment, Equipment, carry_out
 from activities.attended import attended
 from activities.host import Host
 from activities.models.base import Model
-from schemas.base import RunRef
+from activities.models.prices import FREE
+from activities.models.recorded import kept
+from activities.past import Pasts
+from activities.workspace.layout import Layout
 from schemas.role import (
     AggregateReport,
     AggregateRequest,
+    AnyRequest,
     CodeReport,
     CodeRequest,
     DesignReport,
     DesignRequest,
-    ModelChoice,
     Report,
     SetupReport,
     SetupRequest,
@@ -42,6 +47,8 @@ class RoleActivities:
         self._host = Host(home, devices)
         self._models = models
         self._sandbox = sandbox
+        self._outages = Outages()
+        self._pasts = Pasts()
 
     @activity.defn(name="setup")
     async def setup(self, request: SetupRequest) -> SetupReport:
@@ -68,24 +75,31 @@ class RoleActivities:
         names = {"run": request.run.id, "role": "manager", "invocation": request.invocation}
         with bound(**names, attempt=request.attempt):
             async with attended() as doing:
-                return await manager.take_turn(request, self._equipment(request.run, request.model, "none", doing))
+                return await manager.take_turn(request, self._equipment(request, "none", doing), self._pasts)
 
     async def _carried_out(self, assignment: Assignment[R]) -> R:
         request = assignment.request
         names = {"run": request.run.id, "role": str(request.role), "invocation": request.invocation}
         with bound(**names, candidate=assignment.candidate, attempt=request.attempt):
             async with attended() as doing:
-                equipment = self._equipment(request.run, request.model, request.sandbox, doing)
-                return await carry_out(assignment, equipment)
+                return await carry_out(assignment, self._equipment(request, request.sandbox, doing))
 
-    def _equipment(self, run: RunRef, choice: ModelChoice, sandbox: str, doing: Doing) -> Equipment:
+    def _equipment(self, request: AnyRequest | ManageRequest, sandbox: str, doing: Doing) -> Equipment:
         chosen = self._sandbox if sandbox == "auto" else sandbox
+        layout, choice = Layout.of(request.run), request.model
         return Equipment(
-            model=self._models(choice.name),
-            jobs=self._host.jobs(run, chosen),
+            model=self._model(choice.name, request),
+            fallback=self._model(choice.fallback, request) if choice.fallback else None,
+            purse=None if choice.name in FREE else Purse(layout.purse, request.caps),
+            outages=self._outages,
+            jobs=self._host.jobs(request.run, chosen),
             job_limits=self._host.limits(),
             home=self._host.home,
             devices=self._host.devices,
             sandbox=chosen,
             doing=doing,
         )
+
+    def _model(self, name: str, request: AnyRequest | ManageRequest) -> Model:
+        """Recorded, or answered from a record, as the run's settings have it."""
+        return kept(self._models(name), request.record, request.replay, Layout.of(request.run))

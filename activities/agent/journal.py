@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -42,7 +42,14 @@ class FileJournal:
 
     @classmethod
     async def open(
-        cls, folder: Path, attempt: int, opening: Message, now: Callable[[], datetime], prompts: str = ""
+        cls,
+        folder: Path,
+        attempt: int,
+        opening: Message,
+        now: Callable[[], datetime],
+        prompts: str = "",
+        *,
+        aside: bool = False,
     ) -> "FileJournal":
         """Begins the attempt's segment. Raises FileExistsError if that attempt was begun before."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +60,7 @@ class FileJournal:
         adopts = _adoptable(folder, attempt)
         journal = cls(folder, attempt, file)
         journal._records.extend(_chain(folder, adopts))
-        first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts)
+        first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts, aside=aside)
         await journal.append(first)
         return journal
 
@@ -85,7 +92,7 @@ def read(folder: Path) -> tuple[JournalRecord, ...]:
     return _chain(folder, _adoptable(folder, attempts[-1] + 1)) if attempts else ()
 
 
-def opening(records: tuple[JournalRecord, ...]) -> Message:
+def opening(records: Sequence[JournalRecord]) -> Message:
     """What the conversation began with: the opening that got the first reply, else the latest."""
     latest: Message | None = None
     for record in records:
@@ -98,13 +105,18 @@ def opening(records: tuple[JournalRecord, ...]) -> Message:
     return latest
 
 
-def last_tree(records: tuple[JournalRecord, ...]) -> str | None:
+def last_tree(records: Sequence[JournalRecord]) -> str | None:
     """The repository's tree after the last complete result that could change it."""
     results = [record for record in records if isinstance(record, Result) and record.tree]
     return max(results, key=lambda result: result.number).tree if results else None
 
 
-def ended(records: tuple[JournalRecord, ...]) -> Ended | None:
+def aside(records: Sequence[JournalRecord]) -> bool:
+    """True if it was a conversation of its own, which no later turn goes on with."""
+    return any(isinstance(record, Opened) and record.aside for record in records)
+
+
+def ended(records: Sequence[JournalRecord]) -> Ended | None:
     return next((record for record in reversed(records) if isinstance(record, Ended)), None)
 
 

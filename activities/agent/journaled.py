@@ -1,74 +1,133 @@
 """The agent that remembers: what its journal holds is never asked for or done again."""
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from activities.agent.calling import Calls, Question
 from activities.agent.journal import Journal
+from activities.agent.keeping import Keeping, Known
 from activities.agent.limits import LimitReached
 from activities.agent.live import Live
-from activities.agent.records import Asking, JournalRecord, Replied, Result, Unanswered
+from activities.agent.outages import Mind
+from activities.agent.records import Condensed, JournalRecord, Part, Replied, Result
+from activities.errors import Impossible
+from activities.models.base import TooLong
 from schemas.message import Message, Reply, ToolUseBlock
+
+SIZES = (16_000, 32_000, 64_000)  # tokens of a reply: one that is cut off is asked for again, larger
 
 
 class Journaled:
     """Around a live agent. Turns and tool calls are counted as the conversation goes, so that a count names each."""
 
-    def __init__(self, live: Live, journal: Journal) -> None:
+    def __init__(self, live: Live, journal: Journal, known: Known | None = None) -> None:
         self._live = live
         self._journal = journal
-        self._replies = {record.turn: record.reply for record in journal.records if isinstance(record, Replied)}
+        self._calls = Calls(live, journal)
+        self._keeping = Keeping(live, journal, known or Known())
+        self._replied = {record.turn: record for record in journal.records if isinstance(record, Replied)}
         self._results = {record.number: record for record in journal.records if isinstance(record, Result)}
-        self.turns = 0
-        self.replies = 0
-        self._calls = 0
+        self._acted: tuple[int, ...] = ()  # the numbers of the calls that the last message answers
+        self.turns = 0  # calls of models that were answered
+        self.replies = 0  # those that belong to the conversation
+        self._used = 0
 
     async def ask(self, messages: Sequence[Message]) -> Reply:
-        """The journaled reply, or a new one, which is on disk before it is returned."""
-        self.turns += 1
-        reply = self._replies.get(self.turns) or await self._asked(messages)
+        """The journaled reply, or a new one, which is on disk before it is returned.
+
+        One that is cut off is asked for again, larger; one that is refused, of the fallback; what does not fit is cut
+        down. Raises Impossible where every model refuses, or the conversation does not fit even in short.
+        """
+        self._keeping.numbered(len(messages) - 1, self._acted)
+        self._acted = ()
+        await self._make_room(messages)
+        size, refused = 0, dict[str, str]()
+        while (replied := await self._said(messages, SIZES[size], refused)) is None or replied.part != "said":
+            if replied is None or replied.reply.stop_reason == "context_window":
+                await self._keeping.keep(self._keeping.squeezed(messages))
+            elif replied.reply.stop_reason == "refusal":
+                refused[replied.asked or self._live.minds[0].name] = _refusal(replied.reply)
+            else:
+                size = min(size + 1, len(SIZES) - 1)
         self.replies += 1
-        return reply
+        self._keeping.answered(messages, replied.reply)
+        return replied.reply
 
-    async def _asked(self, messages: Sequence[Message]) -> Reply:
-        await self._live.limits.until_released()
-        self._live.limits.admit(self.turns)
-        await self._journal.append(Asking(at=self._live.limits.now(), turn=self.turns))
-        began = time.monotonic()
-        try:
-            reply = await self._live.ask(self.turns, messages)
-        except LimitReached:  # it was asked, and may be paid for: lost, as if the process had died
-            raise
-        except Exception as error:
-            await self._journal.append(Unanswered(turn=self.turns, error=f"{type(error).__name__}: {error}"[:400]))
-            raise
-        await self._journal.append(Replied(turn=self.turns, reply=reply, seconds=time.monotonic() - began))
-        return reply
-
-    async def act(self, calls: Sequence[ToolUseBlock]) -> tuple[Result, ...]:
+    async def act(self, reply: Reply) -> tuple[Result, ...]:
         """Calls that only read run side by side; any other waits for those before it, and runs alone."""
-        numbered = [(self._calls + place, call) for place, call in enumerate(calls, 1)]
-        self._calls += len(numbered)
+        first, self._used = self._used + 1, self._used + len(reply.tool_uses)
+        numbered = list(enumerate(reply.tool_uses, first))
         results: list[Result] = []
         for reading, group in groupby(numbered, key=lambda pair: self._live.toolbox.reads_only(pair[1].name)):
-            pairs = list(group)
-            results += await self._side_by_side(pairs) if reading else [await self._once(*pair) for pair in pairs]
+            calls = [(number, call, reply.unparsed.get(call.id)) for number, call in group]
+            results += await self._side_by_side(calls) if reading else [await self._once(*call) for call in calls]
+        self._acted = tuple(number for number, _ in numbered)
         return tuple(results)
 
-    async def _side_by_side(self, pairs: Sequence[tuple[int, ToolUseBlock]]) -> list[Result]:
+    async def _make_room(self, messages: Sequence[Message]) -> None:
+        """Condenses a conversation that has outgrown its limit, or goes on with what an older attempt began."""
+        recalled = self._replied.get(self.turns + 1)
+        if recalled is None and self._keeping.crowded(messages):
+            cleared = self._keeping.cleared(messages)
+            await self._keeping.keep(cleared or await self._summed_up(messages))
+        elif recalled is not None and recalled.part == "summary":
+            await self._keeping.keep(await self._summed_up(messages))
+
+    async def _summed_up(self, messages: Sequence[Message]) -> Condensed:
+        """By the model itself, which is asked as ever, so that its cache is read."""
+        replied = await self._reply(
+            self._live.minds, SIZES[0], lambda: self._keeping.asked_to_sum_up(messages), lambda _reply: "summary"
+        )
+        usable = replied is not None and replied.reply.stop_reason not in ("refusal", "context_window")
+        return self._keeping.summed_up(messages, replied.reply.text if replied is not None and usable else "")
+
+    async def _said(self, messages: Sequence[Message], size: int, refused: dict[str, str]) -> Replied | None:
+        minds = [mind for mind in self._live.minds if mind.name not in refused]
+        if not minds:
+            raise Impossible("; ".join(f"{name} {why}" for name, why in refused.items()))
+
+        def part(reply: Reply) -> Part:
+            cut = reply.stop_reason == "max_tokens" and size < SIZES[-1]
+            return "void" if cut or reply.stop_reason in ("refusal", "context_window") else "said"
+
+        why = refused.get(self._live.minds[0].name, "")
+        return await self._reply(minds, size, lambda: self._keeping.sent(messages), part, why)
+
+    async def _reply(
+        self,
+        minds: Sequence[Mind],
+        size: int,
+        messages: Callable[[], Sequence[Message]],
+        part: Callable[[Reply], Part],
+        why: str = "",
+    ) -> Replied | None:
+        """The next reply, recalled or new; None if the conversation is too long."""
+        turn = self.turns + 1
+        replied = self._replied.get(turn)
+        if replied is None:
+            sent = messages()
+            try:
+                asked = Question(turn, minds, lambda name: self._live.request(turn, name, sent, size), part, why)
+                replied = await self._calls.reply(asked)
+            except TooLong:
+                return None
+        self.turns = turn
+        return replied
+
+    async def _side_by_side(self, calls: Sequence[tuple[int, ToolUseBlock, str | None]]) -> list[Result]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._once(*pair)) for pair in pairs]
+                tasks = [group.create_task(self._once(*call)) for call in calls]
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None  # callers know errors by their own type
         return [task.result() for task in tasks]
 
-    async def _once(self, number: int, call: ToolUseBlock) -> Result:
+    async def _once(self, number: int, call: ToolUseBlock, unparsed: str | None) -> Result:
         recalled = self._results.get(number)
         if recalled is not None:
             return recalled
-        result = await self._live.use(number, call)
+        result = await self._live.use(number, call, unparsed)
         await self._journal.append(result)
         return result
 
@@ -77,9 +136,10 @@ class Recalled:
     """An agent that only remembers: it says and does again what a journal holds, and ends where that ends."""
 
     def __init__(self, records: Sequence[JournalRecord]) -> None:
-        self._replies = iter([record.reply for record in records if isinstance(record, Replied)])
+        replied = [record for record in records if isinstance(record, Replied)]
+        self._replies = iter([record.reply for record in replied if record.part == "said"])
         self._results = {record.number: record for record in records if isinstance(record, Result)}
-        self._calls = 0
+        self._used = 0
 
     async def ask(self, messages: Sequence[Message]) -> Reply:  # noqa: ARG002
         reply = next(self._replies, None)
@@ -87,9 +147,13 @@ class Recalled:
             raise LimitReached("the journal ends here")
         return reply
 
-    async def act(self, calls: Sequence[ToolUseBlock]) -> tuple[Result, ...]:
-        first, self._calls = self._calls + 1, self._calls + len(calls)
-        numbers = range(first, self._calls + 1)
+    async def act(self, reply: Reply) -> tuple[Result, ...]:
+        first, self._used = self._used + 1, self._used + len(reply.tool_uses)
+        numbers = range(first, self._used + 1)
         if any(number not in self._results for number in numbers):
             raise LimitReached("the journal ends here")
         return tuple(self._results[number] for number in numbers)
+
+
+def _refusal(reply: Reply) -> str:
+    return f"refused to go on: {(reply.explanation or reply.text)[:400] or 'it gave no reason'}"

@@ -40,8 +40,8 @@ class Limits:
             await asyncio.sleep(1.0)
 
     @asynccontextmanager
-    async def until_deadline(self) -> AsyncIterator[None]:
-        """Ends what is waited for at the deadline, by LimitReached."""
+    async def until_deadline(self, words: str) -> AsyncIterator[None]:
+        """Ends what is waited for at the deadline, by LimitReached; `words` say what that was."""
         scope = asyncio.timeout(max(self.seconds_left, 0.0))
         try:
             async with scope:
@@ -49,4 +49,4 @@ class Limits:
         except TimeoutError:
             if not scope.expired():
                 raise
-            raise LimitReached(f"its time ran out at {self.deadline:%H:%M:%S} UTC, while a model answered") from None
+            raise LimitReached(f"its time ran out at {self.deadline:%H:%M:%S} UTC, {words}") from None

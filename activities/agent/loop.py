@@ -1,14 +1,15 @@
 """The agent's loop: ask the model, act on what it calls for, append, until it reports.
 
-Limits, journal, tracing and heartbeats are around it: in the `Agent` that it is given, and in who calls it.
+Limits, journal, tracing, heartbeats and what becomes of replies that say nothing are around it: in the `Agent` that it
+is given, and in who calls it.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from activities.agent.records import Result
 from activities.errors import Impossible
-from schemas.message import Message, Reply, TextBlock, ToolResultBlock, ToolUseBlock
+from schemas.message import Message, Reply, TextBlock, ToolResultBlock
 
 PATIENCE = 3  # replies in a row that call for nothing
 
@@ -25,10 +26,12 @@ CUT = (
 class Agent(Protocol):
     """A model and the hands that it has."""
 
-    async def ask(self, messages: Sequence[Message]) -> Reply: ...
+    async def ask(self, messages: Sequence[Message]) -> Reply:
+        """A reply that belongs into the conversation. Raises Impossible if there is none to be had."""
+        ...
 
-    async def act(self, calls: Sequence[ToolUseBlock]) -> tuple[Result, ...]:
-        """One result for each call, in order."""
+    async def act(self, reply: Reply) -> tuple[Result, ...]:
+        """One result for each tool call of the reply, in order."""
         ...
 
 
@@ -42,10 +45,8 @@ async def converse(agent: Agent, messages: list[Message], *, silence_ends: bool 
     while True:
         reply = await agent.ask(messages)
         messages += _said(reply)
-        if reply.stop_reason in ("refusal", "context_window"):
-            raise Impossible(_why(reply))
         if reply.tool_uses and reply.stop_reason != "max_tokens":
-            results = await agent.act(reply.tool_uses)
+            results = await agent.act(reply)
             messages.append(answers(results))
             if any(result.ends for result in results):
                 return results
@@ -59,11 +60,18 @@ async def converse(agent: Agent, messages: list[Message], *, silence_ends: bool 
 
 def answers(results: Sequence[Result]) -> Message:
     """The user message that answers a reply's tool calls."""
-    blocks = [
-        ToolResultBlock(tool_use_id=result.tool_use, content=result.content, is_error=result.is_error)
-        for result in results
-    ]
-    return Message(role="user", content=tuple(blocks))
+    return Message(role="user", content=tuple(answer(result) for result in results))
+
+
+def answer(result: Result) -> ToolResultBlock:
+    """A result as the model is told of it: its text, and its pictures after it."""
+    text = result.content if result.shown is None else result.shown
+    content: str | list[dict[str, Any]] = text
+    if result.images:
+        sources = ({"type": "base64", "media_type": one.media_type, "data": one.data} for one in result.images)
+        words = [{"type": "text", "text": text}] if text else []
+        content = [*words, *({"type": "image", "source": source} for source in sources)]
+    return ToolResultBlock(tool_use_id=result.tool_use, content=content, is_error=result.is_error)
 
 
 def _said(reply: Reply) -> list[Message]:
@@ -82,9 +90,3 @@ def _one_more(idle: int) -> int:
     if idle + 1 >= PATIENCE:
         raise Impossible(f"the model replied {PATIENCE} times in a row without calling a tool or reporting")
     return idle + 1
-
-
-def _why(reply: Reply) -> str:
-    if reply.stop_reason == "context_window":
-        return "the conversation no longer fits the model's context window"
-    return f"the model refused to go on: {reply.text[:400] or 'it gave no reason'}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,9 @@ from schemas.message import ToolSpec, ToolUseBlock
 from schemas.role import AnyReport
 from schemas.tool import Image
 
-LONGEST = 100_000  # characters of one result
+LONGEST = 1_000_000  # characters of one result, as the journal keeps it
+SHOWN = 20_000  # characters of it that a model is told
+BEGINNING = 0.7  # of these, at the beginning; the rest are at the end
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Tool:
     arguments: type[BaseModel]
     run: Callable[[Any, Call], Awaitable[Done]]
     reads_only: bool = False
+    shown: int = SHOWN  # characters of a result that a model is told; more where it comes in parts, or is code
 
     @property
     def spec(self) -> ToolSpec:
@@ -59,9 +63,16 @@ class Toolbox:
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
 
-    @property
+    @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(tool.spec for tool in self._tools.values())
+
+    def has(self, name: str) -> bool:
+        return name in self._tools
+
+    def longest(self, name: str) -> int:
+        """How many characters of a result a model is told."""
+        return self._tools[name].shown if name in self._tools else SHOWN
 
     def reads_only(self, name: str) -> bool:
         """True if calls may run beside others. An unknown tool does nothing, and so only reads."""
@@ -76,6 +87,16 @@ class Toolbox:
         if len(done.text) > LONGEST:
             raise ToolFailed(f"the result has {len(done.text)} characters, over {LONGEST}; ask for less of it")
         return done
+
+
+def shortened(text: str, longest: int, whole: str) -> str | None:
+    """Beginning and end of a text that is too long, with what is left out and where the whole is; else None."""
+    if len(text) <= longest:
+        return None
+    first = int(longest * BEGINNING)
+    last = longest - first
+    left_out = f"{len(text) - longest:,} of {len(text):,} characters are left out"
+    return f"{text[:first]}\n[{left_out}; {whole}]\n{text[-last:]}"
 
 
 def _arguments(tool: Tool, given: dict[str, Any]) -> BaseModel:

@@ -6,6 +6,8 @@ from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
 from schemas.tool import ProfileData, Retrieve, Retrieved
 
+WHOLE = 100_000  # characters: facts and code are of use whole
+
 
 class Knowing:
     def __init__(self, bench: Bench) -> None:
@@ -13,14 +15,14 @@ class Knowing:
 
     def profile_tool(self) -> Tool:
         what = "Facts of the data: columns with kinds, missing values and ranges, targets, how train and test differ."
-        return Tool("profile_data", what, ProfileData, self.profile_data, reads_only=True)
+        return Tool("profile_data", what, ProfileData, self.profile_data, reads_only=True, shown=WHOLE)
 
     def retrieve_tool(self) -> Tool:
         what = (
             "Finds recipes (complete training code that keeps the repository's contract) and strategies (advice) that "
             "suit this data, by words; with an entry's exact name, its files as well."
         )
-        return Tool("retrieve", what, Retrieve, self.retrieve, reads_only=True)
+        return Tool("retrieve", what, Retrieve, self.retrieve, reads_only=True, shown=WHOLE)
 
     async def profile_data(self, _given: ProfileData, _call: Call) -> Done:
         return Done(self._bench.profile)

@@ -1,6 +1,7 @@
 """Every way in which a reply can end, and every way in which a tool can fail."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 from activities.agent.journal import read
 from activities.agent.limits import LimitReached, utc_now
 from activities.agent.loop import CUT, NUDGE
-from activities.agent.records import Unanswered, spent
+from activities.agent.records import Result, Unanswered, spent
 from activities.errors import Impossible, NeedsPerson
 from activities.models.scripted import ScriptedModel, calls, says
 from activities.tools.base import Call, Done, Tool
@@ -103,9 +104,30 @@ async def test_three_idle_replies_in_a_row_are_one_too_many(tmp_path: Path) -> N
         await world.attempt()
 
 
-async def test_a_reply_that_was_cut_off_is_not_acted_on(tmp_path: Path) -> None:
-    cut = calls(("write", {"name": "a", "text": "half of"}), stop_reason="max_tokens")
-    world = world_of(tmp_path, cut, says("long", "max_tokens"), REPORT)
+CUT_OFF = calls(("write", {"name": "a", "text": "half of"}), stop_reason="max_tokens")
+
+
+def asked(world: World) -> list[ModelRequest]:
+    assert isinstance(world.model, ScriptedModel)
+    return world.model.asked
+
+
+async def test_a_reply_that_was_cut_off_is_asked_for_again_larger_and_is_no_part_of_the_conversation(
+    tmp_path: Path,
+) -> None:
+    world = world_of(tmp_path, CUT_OFF, calls(("write", {"name": "a", "text": "all of it"})), REPORT)
+    await world.attempt()
+    assert world.used == ["write a"]
+    assert world.files == {"a": "all of it"}
+    first, second, third = asked(world)
+    assert (first.max_tokens, second.max_tokens, third.max_tokens) == (16_000, 32_000, 16_000)
+    assert first.messages == second.messages == third.messages[:1]
+    assert spent(read(tmp_path / "journal")).model_calls == 3  # what was cut off is paid for
+
+
+async def test_a_reply_that_is_cut_off_at_the_largest_is_not_acted_on(tmp_path: Path) -> None:
+    long = says("long", "max_tokens")
+    world = world_of(tmp_path, CUT_OFF, CUT_OFF, CUT_OFF, long, long, long, REPORT)
     await world.attempt()
     assert world.used == []
     answer, prompt = world.said[2].content[0], world.said[4].content[0]
@@ -113,11 +135,55 @@ async def test_a_reply_that_was_cut_off_is_not_acted_on(tmp_path: Path) -> None:
     assert (answer.is_error, answer.content) == (True, CUT)
     assert isinstance(prompt, TextBlock)
     assert prompt.text == CUT
+    assert [request.max_tokens for request in asked(world)] == [16_000, 32_000, 64_000] * 2 + [16_000]
 
 
 async def test_a_refusal_is_for_the_manager(tmp_path: Path) -> None:
     with pytest.raises(Impossible, match="refused to go on: I will not"):
         await world_of(tmp_path, says("I will not", "refusal")).attempt()
+
+
+async def test_arguments_that_are_no_json_are_told_with_the_place(tmp_path: Path) -> None:
+    broken = calls(("write", {}), ("write", {}), ("write", {}))
+    ids = [use.id for use in broken.tool_uses]
+    texts = {ids[0]: '{"name": "a", "text": "b" "c"}', ids[1]: '["a"]', ids[2]: '{"name": "a", "te'}
+    world = world_of(tmp_path, broken.model_copy(update={"unparsed": texts}), REPORT)
+    await world.attempt()
+    told = [block.content for block in last_answer(world) if isinstance(block, ToolResultBlock) and block.is_error]
+    assert len(told) == 3
+    assert all("write was not run, for its arguments were no JSON object" in str(text) for text in told)
+    assert "delimiter at character 27 of 30" in str(told[0])
+    assert "they are list" in str(told[1])
+    assert "Unterminated string" in str(told[2])
+    assert world.used == []
+
+
+async def test_a_long_result_is_shortened_and_the_journal_has_the_whole(tmp_path: Path) -> None:
+    text = "".join(f"line {number}\n" for number in range(5_000))
+    world = world_of(tmp_path, calls(("write", {"name": "a", "text": text})), REPORT)
+    await world.attempt()
+    (answer,) = last_answer(world)
+    assert isinstance(answer, ToolResultBlock)
+    assert isinstance(answer.content, str)
+    assert len(answer.content) < 21_000
+    assert "line 0" in answer.content
+    assert "line 4999" in answer.content
+    assert "characters are left out; calls/1.txt is the whole" in answer.content
+    (result, _) = [record for record in read(tmp_path / "journal") if isinstance(record, Result)]
+    assert json.loads(result.content)["text"] == text
+
+
+async def test_a_picture_is_shown_beside_the_text_and_kept(tmp_path: Path) -> None:
+    world = world_of(tmp_path, calls(("picture", {})), REPORT)
+    await world.attempt()
+    (answer,) = last_answer(world)
+    assert isinstance(answer, ToolResultBlock)
+    words, picture = answer.content
+    assert words == {"type": "text", "text": "a curve"}
+    assert picture == {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
+    again = world_of(tmp_path, REPORT)
+    await again.attempt(2)
+    assert again.said[:3] == world.said[:3]
 
 
 async def test_a_full_context_is_for_the_manager(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -13,6 +14,7 @@ from activities.agent.journaled import Journaled
 from activities.agent.limits import Limits, utc_now
 from activities.agent.live import Live
 from activities.agent.loop import converse
+from activities.agent.outages import Mind
 from activities.agent.records import JournalRecord, Result
 from activities.errors import ToolFailed
 from activities.models.base import Model
@@ -20,7 +22,7 @@ from activities.tools.base import Call, Done, Tool, Toolbox
 from activities.workspace.repository import Repository
 from schemas.base import Input
 from schemas.message import Message, TextBlock
-from schemas.role import ModelChoice
+from schemas.tool import Image
 
 OPENING = Message(role="user", content=(TextBlock(text="begin"),))
 
@@ -67,6 +69,8 @@ class World:
     model: Model
     started: list[str] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
+    fallbacks: tuple[Mind, ...] = ()
+    more: dict[str, Any] = field(default_factory=dict)  # of the agent's own settings
     limits: Limits = field(default_factory=lambda: Limits(utc_now() + timedelta(minutes=5), max_turns=20))
 
     async def attempt(
@@ -81,13 +85,15 @@ class World:
         await repository.checkout(last_tree(real.records) or await repository.empty(), worktree)
         live = Live(
             invocation="coder.1.1",
-            model=self.model,
-            choice=ModelChoice(name="scripted"),
+            minds=(Mind("scripted", self.model), *self.fallbacks),
             system="",
             toolbox=Toolbox(self._tools(worktree)),
             limits=self.limits,
             doing=Doing(),
             snapshot=lambda: repository.snapshot(worktree),
+            attempt=number,
+            readable=True,
+            **self.more,
         )
         try:
             self.said = [opening(real.records)]
@@ -117,6 +123,9 @@ class World:
         async def crash(_given: Nothing, _call: Call) -> Done:
             raise OSError("the disk is gone")
 
+        async def picture(_given: Nothing, _call: Call) -> Done:
+            return Done("a curve", images=(Image(media_type="image/png", data="aGk="),))
+
         async def report(given: BaseModel, _call: Call) -> Done:
             return Done(given, ends=True)
 
@@ -126,5 +135,6 @@ class World:
             Tool("work", "", Nothing, work),
             Tool("fail", "", Nothing, fail),
             Tool("crash", "", Nothing, crash),
+            Tool("picture", "", Nothing, picture, reads_only=True),
             Tool("report", "", Nothing, report),
         )

@@ -1,0 +1,117 @@
+"""What an agent keeps of a long conversation: when less of it is sent, and what. Each decision is in the journal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activities.agent import context
+from activities.agent.journal import Journal
+from activities.agent.live import Live
+from activities.agent.records import Condensed
+from activities.errors import Impossible
+from schemas.message import Message, Reply
+
+FEWEST = 6  # messages between one time that a conversation is condensed and the next
+CHARACTERS_PER_TOKEN = 3.0  # rather too few than too many
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a conversation came to when a model last answered: tokens of its first `messages` messages."""
+
+    messages: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a conversation that began before this invocation."""
+
+    condensed: tuple[Condensed, ...] = ()
+    size: Size = Size()
+
+
+class Keeping:
+    """Decides by the sizes that models tell; for one that tells none, such as the playbook, all is sent always."""
+
+    def __init__(self, live: Live, journal: Journal, known: Known) -> None:
+        self._live = live
+        self._journal = journal
+        mine = [record for record in journal.records if isinstance(record, Condensed)]
+        self._condensed = [*known.condensed, *mine]
+        self._size = known.size
+        self._numbers: dict[int, tuple[int, ...]] = {}
+
+    def sent(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """What a model is sent of the conversation now."""
+        return context.outline(messages, self._condensed).sent
+
+    def asked_to_sum_up(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        return context.asking(self.sent(messages))
+
+    def numbered(self, message: int, calls: tuple[int, ...]) -> None:
+        """The message in this place answers these calls."""
+        self._numbers[message] = calls
+
+    def answered(self, messages: Sequence[Message], reply: Reply) -> None:
+        """Remembers what the conversation came to, with the reply."""
+        self._size = size_of(messages, reply, self._size)
+
+    def crowded(self, messages: Sequence[Message]) -> bool:
+        """True if the conversation has outgrown its limit, and was not condensed a moment ago."""
+        since = self._condensed[-1].messages if self._condensed else 0
+        if not self._size.tokens or messages[-1].role != "user" or len(messages) - since < FEWEST:
+            return False
+        return self._tokens(messages) > self._live.context_tokens
+
+    def cleared(self, messages: Sequence[Message]) -> Condensed | None:
+        """The conversation without old results, if that is at most half the limit: so it is done rarely."""
+        step = self._clearing(messages, context.KEPT)
+        if step is None:
+            return None
+        fixed = len(self._live.system) + sum(len(spec.model_dump_json()) for spec in self._live.toolbox.specs)
+        before = fixed + context.characters(self.sent(messages))
+        after = fixed + context.characters(context.outline(messages, [*self._condensed, step]).sent)
+        return step if self._tokens(messages) * after / before <= self._live.context_tokens / 2 else None
+
+    def squeezed(self, messages: Sequence[Message]) -> Condensed:
+        """The next smaller form of what does not fit a model's window: without old results, then in short.
+
+        Raises Impossible once there is none.
+        """
+        tried = [step for step in self._condensed if step.messages == len(messages)]
+        cleared = None if tried else self._clearing(messages, 1)
+        if cleared is not None:
+            return cleared
+        if len(messages) == 1 or any(step.summary for step in tried):
+            raise Impossible("the conversation does not fit the model's context window, even in short")
+        return self.summed_up(messages, "")
+
+    def summed_up(self, messages: Sequence[Message], summary: str) -> Condensed:
+        """The conversation in short: as the model wrote it down, else in a form that takes no model."""
+        text = summary.strip() or context.digest(messages, self._condensed)
+        return Condensed(messages=len(messages), summary=text)
+
+    async def keep(self, step: Condensed) -> None:
+        """Writes the decision down, unless an older attempt did."""
+        alike = (one for one in self._condensed if one.messages == step.messages)
+        if not any(bool(one.summary) == bool(step.summary) for one in alike):
+            await self._journal.append(step)
+            self._condensed.append(step)
+
+    def _clearing(self, messages: Sequence[Message], keep: int) -> Condensed | None:
+        outlined = context.outline(messages, self._condensed)
+        cleared = context.clearing(outlined, self._numbers, keep=keep, readable=self._live.readable)
+        return Condensed(messages=len(messages), cleared=tuple(cleared)) if cleared else None
+
+    def _tokens(self, messages: Sequence[Message]) -> float:
+        """Of the next request, if it were sent as things stand."""
+        return self._size.tokens + context.characters(messages[self._size.messages :]) / CHARACTERS_PER_TOKEN
+
+
+def size_of(messages: Sequence[Message], reply: Reply, before: Size) -> Size:
+    """A reply with searches counts what it read each time anew, so that its size is estimated."""
+    count = len(messages) + bool(reply.content)
+    if not reply.usage.web_searches:
+        return Size(count, reply.usage.tokens)
+    said = [*messages[before.messages :], Message(role="assistant", content=reply.content)]
+    return Size(count, before.tokens + int(context.characters(said) / CHARACTERS_PER_TOKEN))

@@ -1,0 +1,28 @@
+"""The searches of the web that a model made, read off its replies."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from activities.agent.records import JournalRecord, Replied
+from schemas.message import OtherBlock, Reply, Search
+
+
+def searches(records: Sequence[JournalRecord]) -> tuple[Search, ...]:
+    """All of them in their order, those of replies that were cut off or refused too."""
+    asked: dict[str, Search] = {}
+    for block in _blocks([record.reply for record in records if isinstance(record, Replied)]):
+        match block:
+            case {"type": "server_tool_use", "name": "web_search", "id": str() as name, "input": dict() as given}:
+                asked[name] = Search(query=str(given.get("query", "")))
+            case {"type": "web_search_tool_result", "tool_use_id": str() as name, "content": list() as found}:
+                urls = dict.fromkeys(str(one["url"]) for one in found if isinstance(one, dict) and one.get("url"))
+                known = asked.get(name) or Search(query="")
+                asked[name] = known.model_copy(update={"urls": tuple(urls)})
+    return tuple(asked.values())
+
+
+def _blocks(replies: Sequence[Reply]) -> Iterator[dict[str, Any]]:
+    for reply in replies:
+        for block in reply.content:
+            if isinstance(block, OtherBlock):
+                yield block.model_dump()
