@@ -26,6 +26,11 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def in_own_processes(self) -> bool:
+        """False if a service outside runs the code, which then keeps its limits, too."""
+        ...
+
     def command(
         self,
         step: Step,

@@ -21,6 +21,7 @@ class Bubblewrap:
     program: str
     isolated: bool = True
     name: str = "bubblewrap"
+    in_own_processes: bool = True
 
     def command(
         self,

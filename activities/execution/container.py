@@ -20,6 +20,7 @@ class Container:
 
     program: str
     name: str = "container"
+    in_own_processes: bool = False
 
     def command(
         self,

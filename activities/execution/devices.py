@@ -4,16 +4,21 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
 from activities.errors import BadInput
+from schemas.job import Step
 
 CORES = re.compile(r"cpu:(\d+(-\d+)?(\+\d+(-\d+)?)*)")
 GPU = re.compile(r"gpu:(\d+)")
 LISTED = re.compile(r"GPU (\d+): (.+?) \(UUID: ([^)]+)\)")
 FEW_CORES, MOST_SLOTS = 4, 8
+SLICES = 8  # parts of a GPU's memory that are leased to jobs which share it
+FILES = Path("/dev")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
 THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
     *("VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "LGBM_NUM_THREADS"),
@@ -31,7 +36,7 @@ def discover(wanted: str = "auto") -> tuple[str, ...]:
         raise BadInput("no device is named; use `auto`, `cpu`, or names such as `cpu:0,cpu:1-3` or `gpu:0`")
     for name in names:
         _check(name)
-    used = [unit for name in names for unit in units(name)]
+    used = [f"cpu:{core}" for name in names for core in cores(name)] + [name for name in names if GPU.fullmatch(name)]
     twice = sorted({unit for unit in used if used.count(unit) > 1})
     if twice:
         raise BadInput(f"the devices {wanted!r} name {', '.join(twice)} more than once; each may be in one device only")
@@ -78,8 +83,25 @@ def cores(device: str) -> frozenset[int]:
 
 
 def units(device: str) -> tuple[str, ...]:
-    """What is locked for a device: single cores, so that devices which overlap are not both leased."""
-    return tuple(f"cpu:{core}" for core in sorted(cores(device))) or (device,)
+    """What is locked for a device: single cores, so that devices which overlap are not both leased; slices of a GPU."""
+    if GPU.fullmatch(device):
+        return tuple(f"{device}/{number}" for number in range(SLICES))
+    return tuple(f"cpu:{core}" for core in sorted(cores(device)))
+
+
+def slices(memory_mb: int | None, leasable: Sequence[str], known: Mapping[int, int]) -> int:
+    """How many slices of a GPU hold so much memory. Raises ValueError if no GPU of these has it; else all are asked."""
+    totals = [known[number] for number in numbers(leasable) if number in known]
+    if memory_mb is None or not totals:
+        return SLICES
+    if memory_mb > max(totals):
+        raise ValueError(f"the job needs {memory_mb} MB on its device, and the largest has {max(totals)} MB")
+    return max(1, ceil(memory_mb * SLICES / min(total for total in totals if total >= memory_mb)))
+
+
+def numbers(names: Iterable[str]) -> tuple[int, ...]:
+    """Of the GPUs among these devices."""
+    return tuple(int(match[1]) for name in names if (match := GPU.fullmatch(name)))
 
 
 def affinity(leased: Sequence[str]) -> frozenset[int]:
@@ -87,24 +109,33 @@ def affinity(leased: Sequence[str]) -> frozenset[int]:
     return frozenset() if any(GPU.fullmatch(name) for name in leased) else frozenset().union(*map(cores, leased))
 
 
-def variables(leased: Sequence[str], of_host: Sequence[str] = ()) -> dict[str, str]:
-    """Thread counts, and the GPUs to be seen, for a job with these devices."""
-    numbers = [int(match[1]) for name in leased if (match := GPU.fullmatch(name))]
+def variables(leased: Sequence[str], of_host: Sequence[str] = (), held: int = SLICES) -> dict[str, str]:
+    """Thread counts, and the GPUs to be seen, for a job with these devices, or `held` slices of each."""
+    wanted = numbers(leased)
     threads = len(affinity(leased))
     if not threads:  # a GPU's job has its share of the cores
-        threads = len(usable_cores()) * max(len(leased), 1) // max(len(of_host), len(leased), 1)
-    known = gpus() if numbers else {}
+        threads = len(usable_cores()) * max(len(leased), 1) // max(len(of_host), len(leased), 1) * held // SLICES
+    known = gpus() if wanted else {}
     # by UUID, as a number means something else where not all device files are there
-    visible = ",".join(known[number][1] if number in known else str(number) for number in numbers)
-    return {**dict.fromkeys(THREADS, str(max(threads, 1))), "CUDA_VISIBLE_DEVICES": visible}
+    visible = ",".join(known[number][1] if number in known else str(number) for number in wanted)
+    part = {"PYTORCH_CUDA_ALLOC_CONF": f"per_process_memory_fraction:{held / SLICES:g}"} if held < SLICES else {}
+    return {**dict.fromkeys(THREADS, str(max(threads, 1))), "CUDA_VISIBLE_DEVICES": visible, **part}
+
+
+def spread(step: Step, leased: Sequence[str]) -> Step:
+    """The step as one process on each GPU, where it is written for that and has several."""
+    count = len(numbers(leased))
+    if not step.spread or count < 2 or step.argv[0] not in ("python", "python3"):
+        return step
+    return step.model_copy(update={"argv": (step.argv[0], *TORCHRUN, f"--nproc-per-node={count}", *step.argv[1:])})
 
 
 def device_files(leased: Sequence[str]) -> tuple[str, ...]:
     """What a job on these devices may open below /dev."""
-    numbers = [match[1] for name in leased if (match := GPU.fullmatch(name))]
+    wanted = numbers(leased)
     shared = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
-    names = [*(f"nvidia{number}" for number in numbers), *shared] if numbers else []
-    return tuple(f"/dev/{name}" for name in names if Path("/dev", name).exists())
+    names = [*(f"nvidia{number}" for number in wanted), *shared] if wanted else []
+    return tuple(str(FILES / name) for name in names if (FILES / name).exists())
 
 
 def _check(name: str) -> None:

@@ -1,12 +1,15 @@
 """Files that are whole at any moment, and locks that the kernel frees when their holder dies."""
 
+import ctypes
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -44,6 +47,20 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def sync_file_systems(folders: Iterable[Path]) -> None:
+    """All that was written to the file systems of these folders is on disk afterwards."""
+    known: set[int] = set()
+    for folder in folders:
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            device = os.fstat(number).st_dev
+            if device not in known and libc.syncfs(number) != 0:
+                raise OSError(ctypes.get_errno(), "what was written could not be brought to disk", str(folder))
+            known.add(device)
+        finally:
+            os.close(number)
 
 
 class Lock:

@@ -1,24 +1,23 @@
 """A job's folder: what its supervisor reads and writes there, and how others tell whether it lives."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from activities.execution.durable import is_held, write_once, write_whole
 from schemas.base import Record
-from schemas.job import JobSpec, JobState
+from schemas.job import JobSpec, JobState, Sample
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
 
 class Order(Record):
-    """`spec.json`: all that a supervisor needs to know."""
+    """`spec.json`: what is to be done, wherever it is."""
 
     id: str
     spec: JobSpec
-    home: str
-    devices: tuple[str, ...]
     sandbox: str
     ordered_at: datetime
 
@@ -63,6 +62,15 @@ class JobFolder:
     def sealed_log(self, step: int) -> Path:
         """The output of a sealed step, which no agent may read."""
         return self.path / "sealed" / f"{step}.txt"
+
+    @property
+    def usage(self) -> Path:
+        """What its steps took over their time: a Sample on each line."""
+        return self.path / "usage.jsonl"
+
+    def add_usage(self, samples: Sequence[Sample]) -> None:
+        with self.usage.open("a", encoding="utf-8") as file:
+            file.writelines(f"{sample.model_dump_json(exclude_none=True)}\n" for sample in samples)
 
     @property
     def exists(self) -> bool:

@@ -96,8 +96,6 @@ class LocalJobs:
                 Order(
                     id=id,
                     spec=spec,
-                    home=str(self._home.resolve()),
-                    devices=self._devices,
                     sandbox=self._sandbox,
                     ordered_at=datetime.now(UTC),
                 )
@@ -116,13 +114,14 @@ class LocalJobs:
         failed = [process for process in started if process.returncode > 0]
         if len(failed) >= MOST_FAILURES:
             raise RuntimeError(f"no supervisor of job {id} could be started: {_last_words(folder)}")
-        started.append(_spawn(folder))
+        started.append(_spawn(folder, self._home, self._devices))
 
 
-def _spawn(folder: JobFolder) -> subprocess.Popen[bytes]:
+def _spawn(folder: JobFolder, home: Path, devices: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    arguments = [str(folder.path.resolve()), str(home.resolve()), ",".join(devices)]
     with folder.supervisor_log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "activities.execution.supervisor", str(folder.path.resolve())],
+            [sys.executable, *processes.SUPERVISOR, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

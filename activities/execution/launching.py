@@ -38,7 +38,7 @@ def launch(
 
 def _written(words: tuple[str, ...]) -> int:
     number = os.memfd_create("options")
-    with open(number, "wb", closefd=False) as file:  # noqa: PTH123 - a descriptor, no path
+    with open(number, "wb", closefd=False) as file:
         file.write(b"".join(os.fsencode(word) + b"\0" for word in words))
     os.lseek(number, 0, os.SEEK_SET)
     return number

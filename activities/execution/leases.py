@@ -5,42 +5,60 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from socket import gethostname
 from uuid import uuid4
 
-from activities.execution.devices import units
+from activities.execution.devices import SLICES, numbers, units
 from activities.execution.durable import Lock, is_held, locked, try_lock
 from schemas.base import Record
 
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def started_machine() -> str:
+    """This machine since it was last started: the same in all its containers, and nobody's name after that."""
+    return BOOT.read_text().strip() if BOOT.is_file() else gethostname()
+
 
 class Ticket(Record):
-    """A job's place in the queue: how many of which devices it waits for."""
+    """A job's place in the queue: how many of which devices it waits for, and how many slices of each if GPUs."""
 
     job: str
     devices: tuple[str, ...]
     count: int
+    slices: int = SLICES
 
 
-def assign(tickets: Sequence[Ticket], taken: frozenset[str]) -> list[tuple[str, ...]]:
-    """The devices of each ticket, in the queue's order; none for those that wait.
+def assign(tickets: Sequence[Ticket], taken: frozenset[str]) -> list[dict[str, tuple[str, ...]]]:
+    """The devices of each ticket, with the units it gets of each, in the queue's order; none for those that wait.
 
     A ticket that waits holds back every device it could use, so that nobody behind it starves it.
     """
     free = {unit for ticket in tickets for device in ticket.devices for unit in units(device)} - taken
-    given: list[tuple[str, ...]] = []
+    given: list[dict[str, tuple[str, ...]]] = []
     for ticket in tickets:
-        usable = [device for device in ticket.devices if free.issuperset(units(device))]
+        usable = [(device, found) for device in ticket.devices if (found := _units(device, ticket, free))]
         enough = len(usable) >= ticket.count
-        held = usable[: ticket.count] if enough else usable
-        free.difference_update(unit for device in held for unit in units(device))
-        given.append(tuple(held) if enough else ())
+        mine = dict(usable[: ticket.count]) if enough else {}
+        free.difference_update(*(mine.values() if enough else map(units, ticket.devices)))
+        given.append(mine)
     return given
+
+
+def _units(device: str, ticket: Ticket, free: set[str]) -> tuple[str, ...]:
+    """What the ticket would get of the device; nothing if too little is free."""
+    every = units(device)
+    needed = min(ticket.slices, len(every)) if numbers([device]) else len(every)
+    found = tuple(unit for unit in every if unit in free)[:needed]
+    return found if len(found) == needed else ()
 
 
 @dataclass
 class Lease:
-    """Devices that are held until the release, or the process's end."""
+    """Devices, or slices of them, that are held until the release, or the process's end."""
 
     devices: tuple[str, ...]
+    slices: int = SLICES
     locks: tuple[Lock, ...] = ()
 
     def release(self) -> None:
@@ -65,9 +83,9 @@ class Place:
             mine = next(devices for (file, _), devices in zip(queue, given, strict=True) if file == self._file)
             if not mine:
                 return None
-            locks = tuple(self._leases.hold(unit) for device in mine for unit in units(device))
+            locks = tuple(self._leases.hold(unit) for found in mine.values() for unit in found)
             self.leave()
-            return Lease(mine, locks)
+            return Lease(tuple(mine), self._ticket.slices, locks)
 
     def leave(self) -> None:
         self._file.unlink(missing_ok=True)
@@ -75,10 +93,10 @@ class Place:
 
 
 class Leases:
-    """All leases of one host, below its home folder."""
+    """All leases of one machine. Several that share a home folder have devices of the same names, and each its own."""
 
-    def __init__(self, home: Path) -> None:
-        self._folder = home / "leases"
+    def __init__(self, home: Path, machine: str | None = None) -> None:
+        self._folder = home / "leases" / (machine or started_machine())
         (self._folder / "queue").mkdir(parents=True, exist_ok=True)
 
     @property

@@ -12,6 +12,7 @@ import psutil
 
 from activities.execution.unconfined import MARK
 
+SUPERVISOR = ("-m", "activities.execution.supervisor")
 WRAPPERS = ("bwrap",)
 SHELLS = ("sh", "bash", "dash", "zsh", "make", "env")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -23,6 +24,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 class Usage:
     memory_mb: float
     processes: int
+    cpu_seconds: float  # of those that live, and of those they waited for
 
 
 def adopt_orphans() -> None:
@@ -50,7 +52,7 @@ def usage(pid: int, limit_mb: float) -> Usage:
     resident = sum(_resident(process) for process in tree)
     if resident > limit_mb * 2**20 and len(tree) > 1:
         resident = sum(_proportional(process) for process in tree)
-    return Usage(resident / 2**20, len(tree))
+    return Usage(resident / 2**20, len(tree), sum(map(_cpu_seconds, tree)))
 
 
 def ask_to_stop(pid: int) -> None:
@@ -64,9 +66,10 @@ def kill_below(pid: int) -> bool:
     """Kills all descendants, however often they fork. True once none is left."""
     until = time.monotonic() + PATIENCE
     while tree := below(pid):
-        for process in tree:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # what is stopped starts nothing while others are killed
+            for process in tree:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
         if time.monotonic() > until:
             return False
         time.sleep(0.005)
@@ -107,6 +110,12 @@ def _resident(process: psutil.Process) -> int:
     return 0
 
 
+def _cpu_seconds(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        return float(sum(process.cpu_times()[:4]))  # its own, and its children's: user and system
+    return 0.0
+
+
 def _proportional(process: psutil.Process) -> int:
     try:
         lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
@@ -120,6 +129,6 @@ def supervisors(folder: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.cmdline()[-2:] == ["activities.execution.supervisor", folder]:
+            if process.cmdline()[1:4] == [*SUPERVISOR, folder]:
                 found.append(process)
     return found

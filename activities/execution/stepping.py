@@ -15,10 +15,13 @@ from typing import IO
 
 from activities.execution import processes
 from activities.execution.base import Command
+from activities.execution.cgroups import Group
 from activities.execution.launching import launch
 from activities.execution.mounts import used_mb
+from activities.execution.nvidia import Meter
 from activities.execution.output import Output
 from activities.execution.processes import Usage
+from activities.execution.sampling import Sampler
 from activities.execution.wording import Ending, Reason
 from schemas.job import Limits, Step
 
@@ -33,23 +36,25 @@ END_OF_OUTPUT = 4_000
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a step is held to, besides its own seconds."""
+    """What a step is held to, besides its own seconds. `gpus` are read as it runs; `group` is the kernel's part."""
 
     limits: Limits
     deadline: datetime | None
     cores: frozenset[int]
+    gpus: tuple[int, ...] = ()
+    group: Group | None = None
 
 
 @dataclass
 class Watch:
-    """A running step. `told` says whether someone wants it to stop; `beat` is called at each look."""
+    """A running step. `told` says whether someone wants it to stop; `beat` gets the seconds so far at each look."""
 
     step: Step
     bounds: Bounds
     output: Output
     told: Callable[[], Reason | None]
-    beat: Callable[[float, float], None]
-    memory_mb: float = 0.0
+    beat: Callable[[float, Sampler], None]
+    sampler: Sampler
     count: int = 0  # of processes
     disk_mb: float = 0.0
     reason: Reason | None = None
@@ -57,6 +62,7 @@ class Watch:
     _kill_at: float = float("inf")
     _next_look: float = 0.0
     _next_disk: float = 0.0
+    _last_output: float = field(default_factory=time.monotonic)
     _end: bytes = b""
 
     def run(self, command: Command) -> Ending:
@@ -66,7 +72,8 @@ class Watch:
         )
         assert process.stdout is not None, "it is a pipe"
         try:
-            self._follow(process, process.stdout)
+            with Meter(self.bounds.gpus, processes.end_with_parent) as meter:
+                self._follow(process, process.stdout, meter)
         finally:
             gone = processes.kill_below(os.getpid())
             code = process.wait(timeout=processes.PATIENCE)
@@ -75,7 +82,7 @@ class Watch:
             self.output.line("some processes could not be killed")
         return self._ending(code)
 
-    def _follow(self, process: subprocess.Popen[bytes], pipe: IO[bytes]) -> None:
+    def _follow(self, process: subprocess.Popen[bytes], pipe: IO[bytes], meter: Meter) -> None:
         """Until the process ends, or must be killed."""
         with selectors.DefaultSelector() as selector:
             os.set_blocking(pipe.fileno(), False)
@@ -85,13 +92,14 @@ class Watch:
                     for key, _ in selector.select(timeout=LOOK):
                         if key.fileobj is pipe and not self._pump(pipe):
                             selector.unregister(pipe)
-                    self._look(process.pid)
+                    self._look(process.pid, meter)
 
     def _pump(self, pipe: IO[bytes]) -> bool:
         """Takes what is there. False at the end of the output."""
         with suppress(BlockingIOError):
             data = os.read(pipe.fileno(), CHUNK)
             self.output.write(data)
+            self._last_output = time.monotonic()
             self._end = (self._end + data)[-END_OF_OUTPUT:]
             return bool(data)
         return True
@@ -104,16 +112,16 @@ class Watch:
                 pass
         pipe.close()
 
-    def _look(self, pid: int) -> None:
+    def _look(self, pid: int, meter: Meter) -> None:
         now = time.monotonic()
         if now < self._next_look:
             return
         used = processes.usage(os.getpid(), self.bounds.limits.memory_mb)
         self._next_look = now + max(LOOK, 20 * (time.monotonic() - now))  # where it takes long, it is done less often
-        self.memory_mb = max(self.memory_mb, used.memory_mb)
+        self.sampler.look(now - self.began, used, meter.read())
         self.count = max(self.count, used.processes)
         self._look_at_disk(now)
-        self.beat(now - self.began, self.memory_mb)
+        self.beat(now - self.began, self.sampler)
         if self.reason is None or self.reason not in AT_ONCE:
             self._judge(used, pid, now)
 
@@ -135,10 +143,10 @@ class Watch:
             processes.ask_to_stop(pid)
 
     def _why_stop(self, used: Usage, now: float) -> Reason | None:
-        limits = self.bounds.limits
-        if used.memory_mb > limits.memory_mb:
+        limits, group = self.bounds.limits, self.bounds.group
+        if used.memory_mb > limits.memory_mb or (group is not None and group.out_of_memory()):
             return "memory"
-        if used.processes > limits.processes:
+        if used.processes > limits.processes or (group is not None and group.out_of_tasks()):
             return "processes"
         if self.disk_mb > limits.disk_mb:
             return "disk"
@@ -150,15 +158,22 @@ class Watch:
 
     def _ending(self, code: int) -> Ending:
         by_signal = -code if code < 0 else code - 128 if 128 < code < 128 + signal.NSIG else None
+        now, peak = time.monotonic(), self.sampler.peak_memory_mb
+        if code and self.reason is None and self.bounds.group is not None and self.bounds.group.out_of_memory():
+            self.reason = "memory"  # the kernel was quicker than the next look
+        if self.reason == "memory":
+            peak = max(peak, self.bounds.limits.memory_mb)
         return Ending(
             exit_code=code if by_signal is None else None,
             signal=by_signal,
             reason=self.reason,
-            peak_memory_mb=self.memory_mb,
+            peak_memory_mb=peak,
             peak_processes=self.count,
             disk_mb=self.disk_mb,
-            seconds=time.monotonic() - self.began,
+            seconds=now - self.began,
             end_of_output="" if self.step.sealed else self._end.decode(errors="replace"),
+            silent_seconds=now - self._last_output,
+            cores_lately=self.sampler.samples[-1].cores if self.sampler.samples else None,
         )
 
 
@@ -188,6 +203,8 @@ def _environment(command: Command) -> dict[str, str]:
 def _prepare(bounds: Bounds) -> None:
     """In the child, before the sandbox is made."""
     processes.end_with_parent()
+    if bounds.group is not None:
+        bounds.group.join()
     os.setpriority(os.PRIO_PROCESS, 0, 5)  # workers and the scorer answer while all cores train
     if bounds.cores:
         os.sched_setaffinity(0, bounds.cores)

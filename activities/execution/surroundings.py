@@ -71,6 +71,7 @@ def variables(step: Step, environment: str, given: dict[str, str], *, temporary:
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
+        "PYTHONFAULTHANDLER": "1",  # a crash in native code says where Python was
         **given,
         **step.environment,
     }
@@ -79,7 +80,8 @@ def variables(step: Step, environment: str, given: dict[str, str], *, temporary:
 def readable(environment: str, inside: str, *, network: bool, outside: bool = False) -> Iterator[tuple[str, str]]:
     """Host path, and path in the sandbox, of all that is there to read besides the step's mounts.
 
-    `inside` is where the environment is seen; `outside` says that the network is one of its own, with its resolver. System folders that are links are left to the caller.
+    `inside` is where the environment is seen; `outside` says that the network is one of its own, with its resolver.
+    System folders that are links are left to the caller.
     """
     for folder in SYSTEM:
         if Path(folder).is_dir() and not Path(folder).is_symlink():

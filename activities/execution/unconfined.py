@@ -18,6 +18,7 @@ class Unconfined:
 
     scratch: Path
     name: str = "none"
+    in_own_processes: bool = True
 
     def command(
         self,

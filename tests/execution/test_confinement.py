@@ -43,6 +43,7 @@ json.dump(seen, open('/out/seen.json', 'w'))
 VARIABLES = {
     *("PATH", "VIRTUAL_ENV", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG", "LC_ALL", "TERM", "USER", "PWD", "MPLBACKEND"),
     *("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONNOUSERSITE", "PYTHONHASHSEED", "PYTHONUTF8"),
+    "PYTHONFAULTHANDLER",
     "CUDA_VISIBLE_DEVICES",
 }
 STAYS = """
@@ -143,8 +144,9 @@ async def test_what_listens_on_the_hosts_loopback_is_not_reached_even_then(
 async def test_a_stop_reaches_the_codes_own_handler_and_then_kills_whatever_is_left(bench: Bench) -> None:
     await bench.jobs.start(bench.spec(STAYS, limits=Limits(grace_seconds=0.5)), id="tuner.1.1.j1")
     await bench.until((bench.out / "running").exists)
-    tree = [process for process in psutil.process_iter() if str(bench.out) in _words(process)]
-    everyone = {child for process in tree for child in [process, *process.children(recursive=True)]}
+    job = str(bench.root / "jobs" / "tuner.1.1.j1")
+    [supervisor] = [process for process in psutil.process_iter() if job in _words(process)]
+    everyone = supervisor.children(recursive=True)
     assert len(everyone) >= 4, "bubblewrap twice, the code, and what it left behind in a session of its own"
     state = await bench.jobs.stop("tuner.1.1.j1")
     assert (state.phase, state.steps[-1].signal) == ("stopped", signal.SIGKILL)
@@ -219,7 +221,7 @@ async def test_memory_counts_the_whole_tree(bench: Bench) -> None:
     assert state.phase == "failed"
     assert "killed for memory" in str(state.problem)
     assert "150 MB is the limit" in str(state.problem)
-    assert (state.steps[0].peak_memory_mb or 0) > 150
+    assert (state.steps[0].peak_memory_mb or 0) >= 150
 
 
 async def test_memory_that_forks_share_counts_once(bench: Bench) -> None:
