@@ -22,7 +22,10 @@ class ScoringActivities:
     @activity.defn(name="score")
     async def score(self, request: ScoreRequest) -> Score:
         async with attended("scoring"):
-            return await score_members(Layout.of(request.run), request.task, request.members, request.method)
+            layout = Layout.of(request.run)
+            return await score_members(
+                layout, request.task, request.members, request.method, threshold=request.threshold
+            )
 
     @activity.defn(name="account")
     async def account(self, request: AccountRequest) -> Spend:

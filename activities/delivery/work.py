@@ -21,6 +21,7 @@ from activities.workspace.blend import blend_files
 from activities.workspace.layout import Layout
 from activities.workspace.parts import Part, estimate_part, final_part, select_parts
 from activities.workspace.predictions import Classes, read_classes
+from activities.workspace.ranks import select_scales
 from activities.workspace.repository import Repository
 from activities.workspace.scorer import score_members
 from activities.workspace.verify import Perturbed, check_predictions, compare, input_ids, perturbed
@@ -57,7 +58,15 @@ class Deliverer:
             for member in self._request.members
         ]
         try:
-            score = await score_members(self._layout, self._request.task, members, self._request.method, split="report")
+            score = await score_members(
+                self._layout,
+                self._request.task,
+                members,
+                self._request.method,
+                split="report",
+                threshold=self._request.threshold,
+                trials=self._request.members,
+            )
         except ToolFailed as error:
             return Estimated(job_seconds=seconds, problem=str(error))
         return Estimated(score=score, job_seconds=seconds)
@@ -171,15 +180,18 @@ class Deliverer:
 
     def _as_scored(self, inputs: Path, folder: Path, classes: Classes) -> Perturbed:
         """The members' own predictions, blended as the scorer blends: what was scored is what must be delivered."""
-        ids, members = input_ids(inputs, self._request.task), self._request.members
+        task, members, method = self._request.task, self._request.members, self._request.method
+        ids = input_ids(inputs, task)
         blend_files(
-            self._request.task,
+            task,
             [folder / f"member {member.candidate}" for member in members],
             [member.weight for member in members],
-            self._request.method,
+            method,
             ids,
             classes,
             folder / AS_SCORED,
+            scales=select_scales(self._layout, task, members, classes) if method == "rank" else (),
+            threshold=self._request.threshold,
         )
         return Perturbed(AS_SCORED, inputs, {one: one for one in ids})
 

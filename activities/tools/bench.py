@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from activities.agent.doing import Doing
 from activities.agent.limits import Limits as TimeLimits
@@ -14,6 +15,7 @@ from activities.errors import ToolFailed
 from activities.execution.base import Jobs
 from activities.workspace.layout import Layout
 from activities.workspace.repository import Repository
+from schemas.budget import Money
 from schemas.job import JobPurpose, JobSpec, JobState, Limits, Step
 from schemas.profile import DataProfile
 from schemas.task import Task
@@ -43,6 +45,13 @@ class Bench:
     devices: tuple[str, ...] = ()
     sandbox: str = "auto"
     running: set[str] = field(default_factory=set)
+    money: Callable[[], Money | None] = lambda: None  # that agents may still spend, where it is capped
+
+    def left(self) -> dict[str, Any]:
+        """What every result says that took time: it is true then, while an opening is read again by later attempts."""
+        money = self.money() or Money()
+        seconds = round(max(self.limits.seconds_left, 0.0), 1)
+        return {"seconds_left": seconds, "dollars_left": money.dollars, "tokens_left": money.tokens}
 
     @property
     def profile(self) -> DataProfile:

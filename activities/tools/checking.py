@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -12,11 +12,12 @@ from activities.delivery.bundle import DATA, OUT, WORK, Bundle, emptied_step, pr
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
+from activities.tools.curves import curves
 from activities.tools.files import mapping
 from activities.tools.reading import end_of
-from activities.tools.sample import sample_views
+from activities.tools.sample import FIT_ROWS, INPUT_ROWS, sample_views, unseen
 from activities.workspace import verify
-from activities.workspace.predictions import read_classes
+from activities.workspace.predictions import PROBABILITIES, read_classes
 from activities.workspace.pretrained import shown
 from schemas.job import JobState, Mount, Step
 from schemas.task import Task
@@ -36,14 +37,23 @@ class Checking:
         self._bench = bench
 
     def tools(self) -> tuple[Tool, ...]:
+        task = self._bench.task
+        network = "the network can be reached" if task.network else "there is no network"
         run = (
-            "Runs a command in the sandbox on a copy of the repository: the data view at /data, a folder for output at "
-            "/out, no network. What it changes in the copy is not kept; its output is returned, the end always."
+            "Runs a command as a job on a copy of the repository, which is its working folder: the data view is at "
+            "/data, a folder for output at /out, pretrained weights, where the run has any, at /weights; "
+            f"{network}. `python` is the candidates' environment's. `minutes` bounds it (SIGTERM, then a kill). What "
+            f"it changes in the copy is not kept; the last {LOG_CHARACTERS} characters of its output come back, and "
+            "pictures that it writes to /out can be seen as results/JOB/run/NAME.png. For a look at the data, a "
+            "timing, a traceback, a plot; whether the code keeps the contract only `check` says."
         )
         check = (
-            "Does on a sample of the data what the system will do at the end: trains with --quick, predicts, predicts "
-            "again with rows shuffled, fewer rows and new ids, and with the model emptied, which must fail. "
-            "report_code is accepted only after a check passed on the code as it is."
+            "Does on a sample of the data what the system will do at the end: trains with --quick on at most "
+            f"{FIT_ROWS} rows (a task that is no table: on all that you see), predicts at most {INPUT_ROWS} other "
+            "rows, and again with rows shuffled, fewer rows and new ids, and with the model emptied, which must fail. "
+            f"Training may take {TRAIN_SECONDS:.0f} s, each prediction {PREDICT_SECONDS:.0f} s. Returns `passed`, a "
+            "finding for each part, and where it failed the end of the log. report_code is accepted only after a "
+            "check passed on the code as it is."
         )
         return Tool("run", run, Run, self.run), Tool("check", check, Check, self.check)
 
@@ -67,6 +77,7 @@ class Checking:
             seconds=state.seconds,
             problem=state.problem,
             log=end_of(bench.jobs.log(call.job, characters=LOG_CHARACTERS), LOG_CHARACTERS),
+            **bench.left(),
         )
         return Done(ran, jobs=(state,))
 
@@ -90,6 +101,7 @@ class Checking:
             problem=problem,
             findings=findings,
             log=end_of(log, LOG_CHARACTERS),
+            **bench.left(),
         )
         return Done(checked, jobs=(state,))
 
@@ -109,8 +121,9 @@ class Checking:
         trained = Bundle(tree, {}, {"": out / "model"})
         asked = [("inference", inputs, folder / ORIGINAL)]
         asked += [(f"inference, {one.name}", one.view, folder / one.view.name) for one in views]
+        sealed = unseen(self._bench.layout, self._bench.task)
         predictions = [
-            predict_step(name, trained, view, into, PREDICT_SECONDS, sealed=False) for name, view, into in asked
+            predict_step(name, trained, view, into, PREDICT_SECONDS, sealed=sealed) for name, view, into in asked
         ]
         emptied = emptied_step(EMPTIED, trained, inputs, folder / "emptied", PREDICT_SECONDS)
         return (train.model_copy(update={"argv": (*train.argv, "--quick")}), *predictions, emptied)
@@ -124,14 +137,28 @@ class Checking:
         if not _failed_as_it_must(state):
             return state.problem or f"the check {state.phase}", ()
         task, classes = self._bench.task, read_classes(self._bench.layout)
+        sealed = unseen(self._bench.layout, task)
         pairs = [(one, folder / one.view.name) for one in views]
         found = [
-            verify.check_predictions(folder / ORIGINAL, inputs, task, classes),
-            *verify.compare(task, classes, inputs, folder / ORIGINAL, pairs),
+            verify.check_predictions(folder / ORIGINAL, inputs, task, classes, sealed=sealed),
+            *verify.compare(task, classes, inputs, folder / ORIGINAL, pairs, sealed=sealed),
         ]
-        words = tuple(f"{'passed' if one.passed else 'FAILED'}: {one.name}. {one.detail}".strip() for one in found)
+        words = [f"{'passed' if one.passed else 'FAILED'}: {one.name}. {one.detail}".strip() for one in found]
+        words += ["passed: inference fails without its model", *_noted(task, folder)]
         failed = [f"{one.name}: {one.detail}" for one in found if not one.passed]
-        return ("; ".join(dict.fromkeys(failed)) or None), (*words, "passed: inference fails without its model")
+        return ("; ".join(dict.fromkeys(failed)) or None), tuple(words)
+
+
+def _noted(task: Task, folder: Path) -> Iterator[str]:
+    """What no check asks for, and others will miss."""
+    names = ", ".join(curve.name for curve in curves(folder / "check" / "out"))
+    if names:
+        yield f"noted: metrics.jsonl tells of {names}"
+    else:
+        yield "noted: train.py wrote nothing to metrics.jsonl, so nobody will see how a training goes"
+    alone = task.metric.predicts == "label" and len(task.targets) == 1
+    if alone and not (folder / ORIGINAL / PROBABILITIES).is_file():
+        yield "noted: there is no probabilities.csv beside the labels, so a blend can only take votes of this candidate"
 
 
 def _failed_as_it_must(state: JobState) -> bool:

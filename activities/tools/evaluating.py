@@ -29,8 +29,8 @@ class Evaluating:
         bench = self._bench
         members = members_of(bench.layout, given.members)
         bench.doing.now(f"evaluates {given.method} of {', '.join(str(member.candidate) for member in members)}")
-        found = await evaluate_members(bench.layout, bench.task, members, given.method)
-        return Done(found.model_copy(update={"seconds_left": max(bench.limits.seconds_left, 0.0)}))
+        found = await evaluate_members(bench.layout, bench.task, members, given.method, threshold=given.threshold)
+        return Done(found.model_copy(update=bench.left()))
 
 
 def members_of(layout: Layout, chosen: Sequence[MemberChoice]) -> tuple[Member, ...]:

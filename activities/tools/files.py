@@ -8,6 +8,7 @@ import yaml
 
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
+from activities.tools.pictures import Looking
 from activities.tools.reading import files_beneath, open_beneath, parts_of
 from activities.tools.roots import Joined
 from activities.workspace.repository import MOST_FILES
@@ -16,11 +17,12 @@ from schemas.tool import EditFile, FileEntry, FileList, ListFiles, ReadFile, Wri
 MOST_ENTRIES = 400
 LONGEST_LINE = 2_000
 LONGEST_TEXT = 40_000
+LONGEST_LIST = 100_000  # characters
 LARGEST_TEXT = 1_000_000  # characters that write_file takes
 
 
 class Reading:
-    """list_files and read_file over what a role may see."""
+    """list_files, read_file and view_image over what a role may see."""
 
     def __init__(self, tree: Joined) -> None:
         self._tree = tree
@@ -33,6 +35,7 @@ class Reading:
                 ListFiles,
                 self.list_files,
                 reads_only=True,
+                shown=LONGEST_LIST,
             ),
             Tool(
                 "read_file",
@@ -40,7 +43,9 @@ class Reading:
                 ReadFile,
                 self.read_file,
                 reads_only=True,
+                shown=LONGEST_TEXT + LONGEST_LINE,
             ),
+            Looking(self._tree).tool(),
         )
 
     async def list_files(self, given: ListFiles, _call: Call) -> Done:
@@ -52,7 +57,7 @@ class Reading:
         with await self._tree.open(parts_of(given.path)) as file:
             lines = list(islice(file, given.offset, given.offset + given.lines + 1))
         if b"\0" in b"".join(lines[:20])[:8_192]:
-            raise ToolFailed(f"{given.path} is not text")
+            raise ToolFailed(f"{given.path} is not text; view_image shows pictures, and no tool other binary files")
         return Done(_shown(lines, given))
 
 

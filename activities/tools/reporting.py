@@ -1,17 +1,17 @@
 """The ends of an invocation: each role's report tool, refused while the work that it reports is not there."""
 
-import json
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
 
 import yaml
 
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
+from activities.tools.blends import Blend, complete_blend
 from activities.tools.evaluating import members_of
 from activities.tools.trials import trials_of
 from activities.workspace.scorer import score_members
-from schemas.candidate import Member
 from schemas.role import AggregateReport, AnyReport, CodeReport, DesignReport, Role, SetupReport, TuneReport
 from schemas.tool import (
     Checked,
@@ -83,6 +83,9 @@ class Reporting:
         for key, said in (("approach", given.approach), ("family", given.family)):
             if str(named.get(key) or "").strip() != said.strip():
                 raise ToolFailed(f"PLAN.md's front matter says {key}: {named.get(key)!r}, and your report {said!r}")
+        for key, asked in (("weights", given.weights), ("packages", given.packages)):
+            if listed(named, key) != asked:
+                raise ToolFailed(f"PLAN.md's front matter says {key}: {listed(named, key)}, and your report {asked}")
         report = DesignReport(
             invocation=bench.invocation,
             attempt=self._attempt,
@@ -90,6 +93,8 @@ class Reporting:
             summary=given.summary,
             approach=given.approach,
             family=given.family,
+            weights=tuple(given.weights),
+            packages=tuple(given.packages),
         )
         return Done(ACCEPTED, ends=True, report=report)
 
@@ -135,15 +140,16 @@ class Reporting:
         members = members_of(bench.layout, given.members)
         if (given.method == "single") != (len(members) == 1):
             raise ToolFailed("method single is for one member, and the others are for several")
+        claim = await score_members(bench.layout, bench.task, members, given.method, threshold=given.threshold)
         if given.method != "single":
-            check_blend(bench, members, given.method)
-        claim = await score_members(bench.layout, bench.task, members, given.method)
+            await asyncio.to_thread(complete_blend, bench, Blend(members, given.method, given.threshold))
         report = AggregateReport(
             invocation=bench.invocation,
             attempt=self._attempt,
             summary=given.summary,
             members=members,
             method=given.method,
+            threshold=given.threshold,
             claim=claim,
         )
         return Done(ACCEPTED, ends=True, report=report)
@@ -153,22 +159,6 @@ def installs(bench: Bench) -> list[Installed]:
     """What was installed so far."""
     found = [result for result in bench.done() if result.tool == "install" and not result.is_error]
     return [Installed.model_validate_json(result.content) for result in found]
-
-
-def check_blend(bench: Bench, members: Sequence[Member], method: str) -> None:
-    """What will be delivered must be what is scored. Raises ToolFailed where the repository says something else."""
-    if not (bench.worktree / "inference.py").is_file():
-        raise ToolFailed("a blend is delivered with your repository's inference.py, which is not written yet")
-    file = bench.worktree / "blend.json"
-    if not file.is_file():
-        return
-    try:
-        blend = json.loads(file.read_text())
-        written = {int(one["candidate"]): float(one["weight"]) for one in blend["members"]}, blend["method"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ToolFailed(f"blend.json cannot be read: {error!r}") from None
-    if written != ({member.candidate: member.weight for member in members}, method):
-        raise ToolFailed("blend.json names other members, weights or another method than your report; make them agree")
 
 
 def front_matter(bench: Bench) -> dict[str, object]:
@@ -188,3 +178,11 @@ def front_matter(bench: Bench) -> dict[str, object]:
     if not isinstance(value, dict) or not value.get("approach") or not value.get("family"):
         raise ToolFailed("PLAN.md's front matter must name approach and family")
     return value
+
+
+def listed(front: dict[str, object], key: str) -> list[str]:
+    """A list of names in front matter; none if the key is not there."""
+    value = front.get(key) or []
+    if not isinstance(value, list):
+        raise ToolFailed(f"PLAN.md's front matter must name {key} as a list, such as {key}: [one, two]")
+    return [str(one) for one in value]

@@ -2,7 +2,10 @@
 
 import asyncio
 import io
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -14,6 +17,9 @@ from activities.workspace.repository import Repository
 
 Parts = tuple[str, ...]
 LOG_CHARACTERS = 30_000
+PICTURES = (".png", ".jpg", ".jpeg")
+MOST_PICTURES, PICTURE_DEPTH = 40, 3  # of a job; folders below its output that are looked into
+NOT_LOOKED_INTO = frozenset({"model", "checkpoint"})
 
 
 class Root(Protocol):
@@ -71,9 +77,10 @@ class Revision:
 
 
 class Results:
-    """What a candidate's jobs left for agents: `JOB/log.txt`, `JOB/config.yaml`, `JOB/metrics.jsonl`.
+    """What a candidate's jobs left for agents: `JOB/log.txt`, `JOB/config.yaml`, `JOB/metrics.jsonl`, pictures.
 
-    The last is that of the first part; others are `JOB/PART/metrics.jsonl`. Predictions and models are not shown.
+    The third is that of the first part; others are `JOB/PART/metrics.jsonl`. Pictures are `JOB/PART/NAME.png`, and of
+    code that never saw what is withheld: training and runs. Predictions and models are not shown.
     """
 
     def __init__(self, layout: Layout, jobs: Jobs, candidate: int) -> None:
@@ -93,7 +100,7 @@ class Results:
         if name == "log.txt":
             text = await asyncio.to_thread(self._jobs.log, job, characters=LOG_CHARACTERS)
             return io.BytesIO(text.encode())
-        beneath = dict(self._files(job))
+        beneath = await asyncio.to_thread(lambda: dict(self._files(job)))
         if name not in beneath:
             raise ToolFailed(f"job {job} has {', '.join(['log.txt', *beneath])}, and no {name!r}")
         return open_beneath(self._layout.job(job), beneath[name])
@@ -107,7 +114,8 @@ class Results:
     def _left(self, job: str) -> Iterator[tuple[str, int]]:
         yield "log.txt", len(self._jobs.log(job, characters=LOG_CHARACTERS).encode())
         for shown, path in self._files(job):
-            yield shown, self._layout.job(job).joinpath(*path).lstat().st_size
+            with suppress(FileNotFoundError):  # the job may still run, and take back what it wrote
+                yield shown, self._layout.job(job).joinpath(*path).lstat().st_size
 
     def _files(self, job: str) -> Iterator[tuple[str, Parts]]:
         """The name that is shown, and the path in the job's folder."""
@@ -118,6 +126,19 @@ class Results:
             part = path.parts[-3]
             shown = f"{part}/metrics.jsonl" if place else "metrics.jsonl"
             yield shown, ("parts", part, "out", "metrics.jsonl")
+        found = (found for out in sorted(folder.glob("parts/*/out")) for found in _pictures(out))
+        yield from islice(found, MOST_PICTURES)
+
+
+def _pictures(out: Path) -> Iterator[tuple[str, Parts]]:
+    """Plain files only: a link could lead anywhere."""
+    part = out.parent.name
+    for base, folders, names in os.walk(out, followlinks=False):
+        beneath = Path(base).relative_to(out).parts
+        folders[:] = sorted(set(folders) - NOT_LOOKED_INTO) if len(beneath) < PICTURE_DEPTH else []
+        for name in sorted(name for name in names if name.lower().endswith(PICTURES)):
+            if not Path(base, name).is_symlink() and Path(base, name).is_file():
+                yield "/".join((part, *beneath, name)), ("parts", part, "out", *beneath, name)
 
 
 def jobs_of(layout: Layout, candidate: int) -> list[str]:

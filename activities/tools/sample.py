@@ -7,10 +7,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from activities.errors import ToolFailed
 from activities.tools.reading import files_beneath
 from activities.workspace.layout import Layout
-from activities.workspace.parts import final_part
+from activities.workspace.parts import final_part, select_parts
 from activities.workspace.tables import Table, read_table, write_table
 from activities.workspace.views import TEST_NAME, sample_for
 from schemas.task import Task
@@ -21,12 +20,11 @@ FIT_ROWS, INPUT_ROWS = 1_500, 200
 def sample_views(layout: Layout, task: Task) -> tuple[Path, Path]:
     """The folders `fit` and `inputs`. Labelled rows that are in one are not in the other, where there are enough.
 
-    A task that is no table has no rows to draw from: its whole view, and its test inputs.
+    A task that is no table has no rows to draw from: its whole view, and its test inputs or else those of `select`.
     """
     if task.kind == "custom":
-        inputs = final_part(layout).inputs
-        if inputs is None:
-            raise ToolFailed("this task has no test inputs, so its code cannot be checked before it is trained")
+        inputs = final_part(layout).inputs or select_parts(layout, task)[0].inputs
+        assert inputs is not None, "select always has inputs"
         return layout.view, inputs
     if not layout.sample.is_dir():
         draft = layout.sample.with_name(f".sample.{uuid4().hex}")
@@ -36,6 +34,11 @@ def sample_views(layout: Layout, task: Task) -> tuple[Path, Path]:
         except OSError:  # another invocation was faster
             shutil.rmtree(draft)
     return layout.sample / "fit", layout.sample / "inputs"
+
+
+def unseen(layout: Layout, task: Task) -> bool:
+    """True if the inputs are withheld from agents, so that nothing which code says over them may be shown."""
+    return task.kind == "custom" and final_part(layout).inputs is None
 
 
 def _write(view: Path, task: Task, draft: Path) -> None:

@@ -112,7 +112,7 @@ class Training:
             problem=problem,
             curves=curves(bench.layout.job_out(trial.job, parts[0].name)),
             log=end_of(log, LOG_OF_FAILURE if problem else LOG_OF_SUCCESS),
-            seconds_left=max(bench.limits.seconds_left, 0.0),
+            **bench.left(),
         )
 
     def _words(self, call: Call, parts: Sequence[Part]) -> Callable[[], str]:

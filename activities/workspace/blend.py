@@ -1,4 +1,7 @@
-"""Blending members' predictions: weighted means of values or probabilities, of ranks, or votes of labels."""
+"""Blending members' predictions: weighted means of values or probabilities, of ranks, or votes of labels.
+
+Whatever the method, a row's result rests on that row alone, so that what was scored can be delivered.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from activities.errors import ToolFailed
 from activities.workspace.predictions import PREDICTIONS, PROBABILITIES, Classes, Predictions, read_predictions
+from activities.workspace.ranks import Scales, ranked
 from schemas.metric import Metric
 from schemas.task import Task
 
@@ -18,10 +21,23 @@ Method = Literal["single", "mean", "rank", "vote"]
 
 
 def blend(
-    members: Sequence[Predictions], weights: Sequence[float], method: Method, metric: Metric, classes: Classes
+    members: Sequence[Predictions],
+    weights: Sequence[float],
+    method: Method,
+    metric: Metric,
+    classes: Classes,
+    *,
+    scales: Sequence[Scales] = (),
+    threshold: float | None = None,
 ) -> Predictions:
-    """One set of predictions from many, all of the same rows. ToolFailed where the method does not fit the metric."""
+    """One set of predictions from many, all of the same rows. ToolFailed where the method does not fit the metric.
+
+    `scales` are the members' for method rank. `threshold` is the mean probability of the second of two classes from
+    which on it is the label; without one, the likelier class is.
+    """
     shares = _shares(members, weights)
+    if threshold is not None:
+        _check_threshold(members, method, metric, classes)
     if method == "single":
         if len(members) != 1:
             raise ToolFailed(f"method `single` takes one member, not {len(members)}: use mean, rank or vote")
@@ -31,7 +47,9 @@ def blend(
     if method == "mean" and metric.predicts == "label":
         together = _mean([_probabilities(member) for member in members], shares)
         target = next(iter(first.by_target))
-        return Predictions(first.ids, {target: together.argmax(axis=1)}, together)
+        return Predictions(first.ids, {target: labels_of(together, threshold)}, together)
+    if method == "rank":
+        return Predictions(first.ids, {name: _rank_mean(members, scales, shares, name) for name in first.by_target})
     combined = {
         target: _combined(
             [member.by_target[target] for member in members], shares, method, len(classes.get(target, ()))
@@ -39,6 +57,11 @@ def blend(
         for target in first.by_target
     }
     return Predictions(first.ids, combined)
+
+
+def labels_of(probabilities: NDArray[np.float64], threshold: float | None) -> NDArray[np.int64]:
+    """The class of each row: the likeliest, or by the threshold on the second of two."""
+    return probabilities.argmax(axis=1) if threshold is None else (probabilities[:, 1] >= threshold).astype(int)
 
 
 def blend_files(
@@ -49,10 +72,14 @@ def blend_files(
     ids: Sequence[str],
     classes: Classes,
     out: Path,
+    *,
+    scales: Sequence[Scales] = (),
+    threshold: float | None = None,
 ) -> None:
     """Blends prediction folders of the same input rows, and writes the result as a candidate would."""
     members = [read_predictions(folder, task, ids, classes) for folder in folders]
-    write_predictions(blend(members, weights, method, task.metric, classes), task, classes, out)
+    together = blend(members, weights, method, task.metric, classes, scales=scales, threshold=threshold)
+    write_predictions(together, task, classes, out)
 
 
 def write_predictions(predictions: Predictions, task: Task, classes: Classes, out: Path) -> None:
@@ -103,14 +130,18 @@ def _check(members: Sequence[Predictions], method: Method, metric: Metric) -> No
         raise ToolFailed("these predictions are no numbers, which could be blended: choose one member, with `single`")
     if method == "vote" and not labels:
         raise ToolFailed(f"method `vote` is for labels, and {metric.name} takes numbers: use mean")
-    if method == "rank" and metric.name != "roc_auc":
-        raise ToolFailed(f"method `rank` keeps the order of rows alone, which {metric.name} does not go by: use mean")
     if method == "mean" and labels and any(member.probabilities is None for member in members):
         which = next(number for number, member in enumerate(members, 1) if member.probabilities is None)
         raise ToolFailed(
             f"method `mean` of labels needs {PROBABILITIES} of every member, and member {which} has none: use vote, or "
             "have its inference.py write them"
         )
+
+
+def _check_threshold(members: Sequence[Predictions], method: Method, metric: Metric, classes: Classes) -> None:
+    target = next(iter(members[0].by_target))
+    if method != "mean" or metric.predicts != "label" or len(classes.get(target, ())) != 2:
+        raise ToolFailed("a threshold is for labels of two classes, by the mean of probabilities: leave it out")
 
 
 def _probabilities(member: Predictions) -> NDArray[np.float64]:
@@ -125,13 +156,18 @@ def _combined(values: list[NDArray[Any]], shares: NDArray[np.float64], method: M
             for place, (codes, share) in enumerate(zip(values, shares, strict=True)):
                 votes[np.arange(len(codes)), codes] += share - place * 1e-9  # a tie goes to the member named first
             return np.asarray(votes.argmax(axis=1))
-        case "rank":
-            mean = _mean([rankdata(one, axis=0) / len(one) for one in values], shares)
-            if mean.shape[1] == 2:
-                return np.column_stack([1 - mean[:, 1], mean[:, 1]])
-            return np.asarray(mean / mean.sum(axis=1, keepdims=True))
         case _:
             return _mean(values, shares)
+
+
+def _rank_mean(
+    members: Sequence[Predictions], scales: Sequence[Scales], shares: NDArray[np.float64], target: str
+) -> NDArray[np.float64]:
+    pairs = zip(members, scales, strict=True)
+    mean = _mean([ranked(member.by_target[target], by[target]) for member, by in pairs], shares)
+    if mean.shape[1] == 2:
+        return np.column_stack([1 - mean[:, 1], mean[:, 1]])
+    return np.asarray(mean / mean.sum(axis=1, keepdims=True))
 
 
 def _mean(values: Sequence[NDArray[Any]], shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,12 +31,18 @@ async def score_members(
     *,
     split: Literal["select", "report"] = "select",
     job_part: str | None = None,
+    threshold: float | None = None,
+    trials: Sequence[Member] = (),
 ) -> Score:
     """The score of a trial or of a blend. `job_part` scores one part alone, such as the one fold of a quick trial.
 
-    ToolFailed names what is wrong with the predictions; NeedsPerson what is wrong with the task's own grade.py.
+    `trials` are the members as they were scored on `select`, where `members` are other trainings of them. ToolFailed
+    names what is wrong with the predictions; NeedsPerson what is wrong with the task's own grade.py.
     """
-    return (await evaluate_members(layout, task, members, method, split=split, job_part=job_part)).score
+    found = await evaluate_members(
+        layout, task, members, method, split=split, job_part=job_part, threshold=threshold, trials=trials
+    )
+    return found.score
 
 
 async def evaluate_members(
@@ -47,12 +53,21 @@ async def evaluate_members(
     *,
     split: Literal["select", "report"] = "select",
     job_part: str | None = None,
+    threshold: float | Literal["tune"] | None = None,
+    trials: Sequence[Member] = (),
 ) -> Evaluated:
-    """The score, and for several members how far each two agree."""
+    """The score, and for several members how far each two agree; with `tune`, at the threshold that is best."""
     if not members:
         raise ToolFailed("there are no members to score")
     request = ScorerRequest(
-        folder=str(layout.folder), task=task, members=tuple(members), method=method, split=split, job_part=job_part
+        folder=str(layout.folder),
+        task=task,
+        members=tuple(members),
+        method=method,
+        split=split,
+        job_part=job_part,
+        threshold=threshold,
+        trials=tuple(trials),
     )
     reply = await _asked(request)
     if reply.evaluated is None:

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from activities.errors import ToolFailed
-from activities.workspace import metrics
-from activities.workspace.blend import Method, agreement, blend, prediction_frame
+from activities.workspace import metrics, thresholds
+from activities.workspace.blend import Method, agreement, blend, labels_of, prediction_frame
 from activities.workspace.custom import GradeFailed, load_grade
 from activities.workspace.interval import Arrays, interval, interval_of, value
 from activities.workspace.layout import Layout
 from activities.workspace.parts import BLOCK, Part, estimate_part, select_parts
 from activities.workspace.predictions import Classes, Predictions, read_classes, read_predictions
+from activities.workspace.ranks import select_scales
 from activities.workspace.values import label_codes
 from schemas.base import Record
 from schemas.candidate import Member
@@ -28,7 +29,10 @@ _CUSTOM_SECONDS = 20.0
 
 
 class ScorerRequest(Record):
-    """What the process is asked, as JSON on its standard input."""
+    """What the process is asked, as JSON on its standard input.
+
+    `trials` are the members as they were scored on `select`, by which ranks go; the members themselves if not given.
+    """
 
     folder: str
     task: Task
@@ -36,6 +40,8 @@ class ScorerRequest(Record):
     method: Method
     split: Literal["select", "report"] = "select"
     job_part: str | None = None
+    threshold: float | Literal["tune"] | None = None
+    trials: tuple[Member, ...] = ()
 
 
 class ScorerReply(Record):
@@ -70,11 +76,32 @@ def _evaluated(request: ScorerRequest) -> Evaluated:
     parts = _parts(layout, request)
     truths = [_truth(part, task, classes) for part in parts]
     members = [_pooled(layout, request, member, parts, truths, classes) for member in request.members]
-    together = blend(members, [member.weight for member in request.members], request.method, task.metric, classes)
     truth = _joined(truths)
+    together, threshold = _blended(layout, request, members, truth, classes)
     point, low, high = _scored(layout, task, truth, together, classes)
     score = Score(metric=task.metric, value=point, low=low, high=high, rows=len(truth.ids), split=request.split)
-    return Evaluated(score=score, agreement=agreement(members, task.metric) if len(members) > 1 else ())
+    agree = agreement(members, task.metric) if len(members) > 1 else ()
+    return Evaluated(score=score, agreement=agree, threshold=threshold)
+
+
+def _blended(
+    layout: Layout, request: ScorerRequest, members: Sequence[Predictions], truth: _Truth, classes: Classes
+) -> tuple[Predictions, float | None]:
+    """One set of predictions, and the threshold that made labels of it, if one did."""
+    task, weights = request.task, [member.weight for member in request.members]
+    trials = request.trials or request.members
+    scales = select_scales(layout, task, trials, classes) if request.method == "rank" else []
+    asked = thresholds.MIDDLE if request.threshold == "tune" else request.threshold
+    together = blend(members, weights, request.method, task.metric, classes, scales=scales, threshold=asked)
+    if request.threshold != "tune":
+        return together, asked
+    if metrics.is_custom(task.metric.name):
+        raise ToolFailed("a threshold cannot be tuned by the task's own metric: give a number")
+    target, codes = next(iter(truth.by_target.items()))
+    assert together.probabilities is not None, "a threshold is for probabilities"
+    best = thresholds.tuned(metrics.REGISTRY[task.metric.name], target, codes, together.probabilities)
+    labels = labels_of(together.probabilities, best)
+    return Predictions(together.ids, {target: labels}, together.probabilities), best
 
 
 def _parts(layout: Layout, request: ScorerRequest) -> list[Part]:

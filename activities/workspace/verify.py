@@ -52,10 +52,10 @@ def input_ids(inputs: Path, task: Task) -> list[str]:
     return id_texts(read_table(inputs / (name or TEST_NAME)), task.id)
 
 
-def check_predictions(folder: Path, inputs: Path, task: Task, classes: Classes) -> Finding:
-    """Whether predictions have the form that the scorer takes."""
+def check_predictions(folder: Path, inputs: Path, task: Task, classes: Classes, *, sealed: bool = False) -> Finding:
+    """Whether predictions have the form that the scorer takes; where `sealed`, nothing of them is quoted."""
     try:
-        read_predictions(folder, task, input_ids(inputs, task), classes)
+        read_predictions(folder, task, input_ids(inputs, task), classes, sealed=sealed)
     except ToolFailed as error:
         return Finding(name="format", passed=False, detail=str(error))
     return Finding(name="format", passed=True, detail="every row is predicted once, in the columns asked for")
@@ -94,11 +94,17 @@ def perturbed(inputs: Path, task: Task, folder: Path, *, seed: int = 0) -> tuple
 
 
 def compare(
-    task: Task, classes: Classes, inputs: Path, original: Path, again: Sequence[tuple[Perturbed, Path]]
+    task: Task,
+    classes: Classes,
+    inputs: Path,
+    original: Path,
+    again: Sequence[tuple[Perturbed, Path]],
+    *,
+    sealed: bool = False,
 ) -> list[Finding]:
     """One finding for each perturbed view; `original` and the second of each pair are prediction folders."""
     try:
-        first = read_predictions(original, task, input_ids(inputs, task), classes)
+        first = read_predictions(original, task, input_ids(inputs, task), classes, sealed=sealed)
     except ToolFailed as error:
         return [Finding(name="format", passed=False, detail=str(error))]
     findings = [_compared(task, classes, first, view, folder) for view, folder in again]

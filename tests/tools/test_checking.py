@@ -10,10 +10,27 @@ from activities.errors import ToolFailed
 from activities.tools.checking import Checking
 from activities.tools.reporting import Reporting
 from activities.tools.sample import sample_views
+from activities.workspace.layout import Layout
+from activities.workspace.prepare import prepare
+from schemas.budget import Money
 from schemas.role import CodeReport, Role
 from schemas.tool import Checked, Ran
 from tests.tools.conftest import CODE, Work
 from tests.tools.direct import DirectJobs
+from tests.workspace.test_own_split import GRADE, SPLIT
+
+
+def masks(folder: Path, task: Path) -> Path:
+    """A task that is no table: texts, each with a mask, and nothing that is not labelled."""
+    (folder / "data").mkdir(parents=True)
+    for number in range(20):
+        (folder / "data" / f"{number:02d}.txt").write_text(f"picture {number}")
+        (folder / "data" / f"{number:02d}.mask").write_text(f"{number} 5")
+    for name, text in (("split.py", SPLIT), ("grade.py", GRADE), ("description.md", "Find the masks.")):
+        (folder / name).write_text(text)
+    (folder / "task.yaml").write_text("split_script: split.py\nmetric: grade.py:overlap\ndirection: higher\n")
+    task.symlink_to(folder)
+    return folder
 
 
 async def check(work: Work, number: int | None = None) -> Checked:
@@ -36,9 +53,57 @@ async def test_code_that_keeps_the_contract_passes_and_can_be_reported(work: Wor
     checked = await check(work)
     assert checked.problem is None
     assert checked.passed
-    assert len(checked.findings) == 5
-    assert all(finding.startswith("passed") for finding in checked.findings)
+    assert [finding.split(":")[0] for finding in checked.findings] == ["passed"] * 5 + ["noted"]
+    assert checked.findings[-1] == "noted: metrics.jsonl tells of valid_rmse"
     assert (await report(work)).check == checked.job
+
+
+async def test_results_say_what_is_left_when_they_come(work: Work) -> None:
+    """An opening is read again by later attempts; a result is of its own moment."""
+    done = await work.use(Checking(work.bench).tools(), "run", argv=["python", "-c", ""])
+    told = json.loads(done.text)
+    assert 590 < told["seconds_left"] <= 600
+    assert "dollars_left" not in told, "no money is capped, and null would read as none left"
+    work.bench.money = lambda: Money(dollars=1.25, tokens=9_000)
+    work.write(**CODE)
+    told = json.loads((await work.use(Checking(work.bench).tools(), "check")).text)
+    assert (told["dollars_left"], told["tokens_left"]) == (1.25, 9_000)
+
+
+async def test_what_others_will_miss_is_noted(work: Work) -> None:
+    work.write(**{**CODE, "train.py": CODE["train.py"].replace("range(3)", "range(0)")})
+    checked = await check(work)
+    assert checked.passed
+    assert "wrote nothing to metrics.jsonl" in checked.findings[-1]
+
+
+FIXED = {
+    "train.py": CODE["train.py"].split("factor =")[0]
+    + "model = pathlib.Path(given.out, 'model')\nmodel.mkdir(exist_ok=True)\n(model / 'all').write_text('0 1')\n",
+    "inference.py": CODE["inference.py"].split("task =")[0] + "all = open(f'{given.model}/all').read()\n"
+    "rows = csv.DictReader(open(f'{given.data}/sample_submission.csv'))\n"
+    "lines = [f\"{row['image']},{all}\" for row in rows]\n"
+    "open(given.out, 'w').write('\\n'.join(['image,mask', *lines]) + '\\n')\n",
+    "config.yaml": "{}\n",
+}
+
+
+async def test_a_task_without_test_inputs_is_checked_on_withheld_ones_of_which_nothing_is_told(
+    work: Work, tmp_path: Path
+) -> None:
+    layout = Layout(tmp_path / "masks" / "run")
+    layout.folder.mkdir(parents=True)
+    work.bench.task = prepare(masks(tmp_path / "masks" / "given", layout.task), layout).task
+    work.bench.layout, jobs = layout, DirectJobs(layout.jobs)
+    work.bench.jobs = jobs
+    work.write(**FIXED)
+    checked = await check(work)
+    assert checked.problem is None
+    assert [step.sealed for step in jobs.specs[checked.job].steps] == [False, True, True]
+    work.write(**{"inference.py": FIXED["inference.py"].replace("image,mask", "secret,mask")})
+    problem = (await check(work)).problem or ""
+    assert "predictions.csv" in problem
+    assert "secret" not in problem
 
 
 B = 'float(row["b"])'
@@ -89,7 +154,7 @@ async def test_a_repeated_check_finds_its_job(work: Work) -> None:
     again = await check(work, 1)
     assert isinstance(work.bench.jobs, DirectJobs)
     assert work.bench.jobs.started == ["tuner.1.1.j1"]
-    assert again == first
+    assert again.model_copy(update={"seconds_left": first.seconds_left}) == first
 
 
 async def test_a_command_runs_on_a_copy(work: Work) -> None:

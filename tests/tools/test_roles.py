@@ -10,15 +10,14 @@ from activities import aggregator, coder, designer, setup, tuner
 from activities.agent.doing import Doing
 from activities.agent.journal import ended, read
 from activities.assignment import Assignment, Equipment, R, carry_out
-from activities.errors import NeedsPerson, ToolFailed
+from activities.errors import NeedsPerson
 from activities.models.scripted import ScriptedModel, calls, says
 from activities.tools.bench import Bench
-from activities.tools.reporting import check_blend
 from activities.tools.trials import read_trial
 from activities.workspace.layout import Layout
 from activities.workspace.repository import Repository
 from schemas.base import RunRef
-from schemas.candidate import Candidate, Member
+from schemas.candidate import Candidate
 from schemas.job import JobState, Limits
 from schemas.message import ModelRequest, Reply
 from schemas.role import (
@@ -119,6 +118,11 @@ async def test_a_design_is_committed_and_shown(stage: Stage) -> None:
         ("---\nfamily: linear\n---\n", "must name approach and family"),
         ("---\napproach: b\nfamily: linear\n---\n", "approach: 'b', and your report 'a line'"),
         ("---\na: [\n---\n", "not valid YAML"),
+        (
+            "---\napproach: a line\nfamily: linear\nweights: [org/model]\n---\n",
+            "weights: ['org/model'], and your report []",
+        ),
+        ("---\napproach: a line\nfamily: linear\npackages: xgboost\n---\n", "must name packages as a list"),
     ],
 )
 async def test_a_plan_names_approach_and_family(stage: Stage, plan: str, words: str) -> None:
@@ -133,6 +137,14 @@ async def test_a_plan_names_approach_and_family(stage: Stage, plan: str, words: 
 
 
 DESIGNED_REPORT = ("report_design", {"approach": "a line", "family": "linear", "summary": "so"})
+
+
+async def test_a_design_asks_for_what_the_environment_lacks(stage: Stage) -> None:
+    plan = PLAN.replace("linear\n", "linear\nweights: [org/model]\npackages: [xgboost]\n")
+    asks = {**DESIGNED_REPORT[1], "weights": ["org/model"], "packages": ["xgboost"]}
+    report = await stage.design(calls(("write_file", {"path": "PLAN.md", "text": plan}), ("report_design", asks)))
+    assert report.problem is None
+    assert (report.weights, report.packages) == (("org/model",), ("xgboost",))
 
 
 async def test_a_design_with_parents_starts_from_the_first_and_has_all_of_them(stage: Stage) -> None:
@@ -273,28 +285,6 @@ async def test_a_blend_is_evaluated_and_delivered_with_revisions(stage: Stage) -
     assert report.revision is not None
 
 
-@pytest.mark.parametrize(
-    ("blend", "words"),
-    [
-        (None, None),
-        ('{"method": "mean", "members": [{"candidate": 1, "weight": 0.5}]}', "names other members"),
-        ('{"method": "mean"}', "cannot be read"),
-    ],
-)
-async def test_a_blend_says_the_same_in_code_and_report(work: Work, blend: str | None, words: str | None) -> None:
-    member = Member(candidate=1, job="tuner.1.1.j1", revision="r", weight=0.7)
-    with pytest.raises(ToolFailed, match=r"inference\.py, which is not written"):
-        check_blend(work.bench, (member,), "mean")
-    work.write(**{"inference.py": ""})
-    if blend is None:
-        work.write(**{"blend.json": '{"method": "mean", "members": [{"candidate": 1, "weight": 0.7}]}'})
-        check_blend(work.bench, (member,), "mean")
-        return
-    work.write(**{"blend.json": blend})
-    with pytest.raises(ToolFailed, match=words):
-        check_blend(work.bench, (member,), "mean")
-
-
 async def test_what_a_person_must_mend_is_raised(stage: Stage) -> None:
     def keyless(request: ModelRequest) -> Reply:
         raise NeedsPerson("set the key")
@@ -313,7 +303,7 @@ def names(assignment: Assignment[R], bench: Bench) -> Sequence[str]:
 
 
 def test_each_role_has_its_tools_and_no_other(stage: Stage, work: Work) -> None:
-    reading = ["list_files", "read_file"]
+    reading = ["list_files", "read_file", "view_image"]
     given = {**stage.common, "invocation": "x.1.1"}
     coding = CodeRequest(candidate=1, brief="", revision="r", **given)
     designing = DesignRequest(candidate=1, brief="", **given)

@@ -287,6 +287,43 @@ def test_ranks_blend_scores_of_different_scale(tmp_path: Path) -> None:
     assert scene.value(high, low, method="rank") == 1.0
 
 
+def yes_from(labels: Frame, cut: float) -> Frame:
+    """Probabilities that are right from that cut on, and labels as if it were one half."""
+    random = np.random.default_rng(5)
+    yes = np.where(labels["kind"] == "yes", random.uniform(cut, 1, len(labels)), random.uniform(0, cut, len(labels)))
+    return pd.DataFrame({"id": labels["id"], "no": 1 - yes, "yes": yes})
+
+
+def test_a_threshold_is_tuned_in_one_look_and_scored_alike_when_it_is_named(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, tasks.flowers(tmp_path / "given", classes=("no", "yes"), metric="f1"))
+    members = [
+        scene.predict(name, lambda labels: labels, probabilities=lambda labels: yes_from(labels, 0.3)) for name in "ab"
+    ]
+    tuned = scene.reply(*members, method="mean", threshold="tune").evaluated
+    assert tuned is not None
+    assert tuned.threshold == pytest.approx(0.3, abs=0.03)
+    assert tuned.score.value > scene.value(*members, method="mean")
+    again = scene.reply(*members, method="mean", threshold=tuned.threshold).evaluated
+    assert again is not None
+    assert again.model_dump(exclude={"agreement"}) == tuned.model_dump(exclude={"agreement"})
+    assert "of two classes" in scene.problem(*members, method="vote", threshold=0.3)
+
+
+def test_a_threshold_is_for_two_classes(flowers: Scene) -> None:
+    member = flowers.predict("a", lambda labels: labels)
+    assert "of two classes" in flowers.problem(member, member, method="mean", threshold="tune")
+
+
+def test_the_report_is_ranked_by_the_scales_of_select(tmp_path: Path) -> None:
+    """Ranks among the few rows of the report would be others than those that were chosen by, and than are delivered."""
+    scene = Scene(tmp_path, tasks.flowers(tmp_path / "given", classes=("no", "yes"), metric="roc_auc"))
+    calm = scene.predict("a", lambda labels: labels.assign(kind=np.where(labels["kind"] == "yes", 0.6, 0.4)))
+    bold = scene.predict("b", lambda labels: labels.assign(kind=np.where(labels["kind"] == "yes", 0.1, 0.9)))
+    trials = (calm, bold.model_copy(update={"job": "a"}))
+    assert scene.value(calm, bold, method="rank", split="report") == 0.5  # each undoes the other
+    assert scene.value(calm, bold, method="rank", split="report", trials=trials) < 0.5
+
+
 GRADE = """
 import numpy as np
 

@@ -47,7 +47,7 @@ class Blending:
         means = [call for call in calls if call.arguments.get("method", "mean") != "vote"]
         labels = request.task.metric.predicts == "label"
         vote = labels and bool(means) and all(call.failed for call in means)
-        # never ranks: they depend on which other rows are there, which the final check refuses
+        # never ranks: recipes give calibrated probabilities, whose means lose nothing
         current: Literal["mean", "vote"] = "vote" if vote else "mean"
         mine = [call for call in calls if call.arguments.get("method", "mean") == current]
         seen, agreement, failed = _results(mine)

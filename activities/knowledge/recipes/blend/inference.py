@@ -3,7 +3,8 @@
 `blend.json` beside this file names the method and the members: {"method": "mean", "members": [{"candidate": 1,
 "weight": 0.6}, ...]}. The code of member K lies in members/K, its model in MODEL/K. Each member predicts in a process
 and a folder of its own; then predictions are joined: `mean` of numbers or probabilities, `rank` (mean of rank shares),
-or `vote` of labels.
+or `vote` of labels. With `mean` of two labels, `threshold` is the probability of the second from which on it is said.
+Ranks are places among what a member predicted when it was scored, which `ranks.json` holds: of each row by itself.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 HERE = Path(__file__).resolve().parent
 
@@ -37,7 +37,11 @@ def main() -> None:
         numbers = [int(member["candidate"]) for member in members]
         with ThreadPoolExecutor(2) as pool:
             folders = list(pool.map(lambda number: predict(number, arguments, Path(folder) / str(number)), numbers))
-        join(folders, weights / weights.sum(), blend["method"], task, out)
+        shares = weights / weights.sum()
+        if blend["method"] == "rank":
+            join_ranks(folders, numbers, shares, task, out)
+        else:
+            join(folders, shares, blend["method"], blend.get("threshold"), task, out)
 
 
 def predict(number: int, arguments: argparse.Namespace, folder: Path) -> Path:
@@ -52,26 +56,38 @@ def predict(number: int, arguments: argparse.Namespace, folder: Path) -> Path:
     return folder
 
 
-def join(folders: list[Path], shares: np.ndarray, method: str, task: dict, out: Path) -> None:
+def join_ranks(folders: list[Path], members: list[int], shares: np.ndarray, task: dict, out: Path) -> None:
+    """Of probabilities: each by its place in the member's own scale, rising with it."""
+    scales = json.loads((HERE / "ranks.json").read_text(encoding="utf-8"))
+    names = list(task["prediction_columns"])[1:]
+    tables = [read(folder / "predictions.csv") for folder in folders]
+    joined, found = tables[0].copy(), np.zeros((len(tables[0]), len(names)))
+    for share, member, table in zip(shares, members, tables, strict=True):
+        for place, name in enumerate(names):
+            found[:, place] += share * np.interp(table[name].to_numpy(float), *scales[str(member)][name])
+    if len(task["targets"]) == 1 and len(names) == 2:
+        found[:, 0] = 1 - found[:, 1]
+    elif len(task["targets"]) == 1 and len(names) > 2:
+        found = found / found.sum(axis=1, keepdims=True)
+    joined[names] = found
+    joined[list(task["prediction_columns"])].to_csv(out, index=False)
+
+
+def join(folders: list[Path], shares: np.ndarray, method: str, threshold: float | None, task: dict, out: Path) -> None:
     tables = [read(folder / "predictions.csv") for folder in folders]
     labels = task["metric"]["predicts"] == "label"
     names = list(task["prediction_columns"])[1:]
     joined = tables[0].copy()
     if labels and method == "mean":
         probabilities = mean([read(folder / "probabilities.csv") for folder in folders], shares)
-        classes = np.array(probabilities.columns[1:], object)
-        joined[names[0]] = classes[probabilities.iloc[:, 1:].to_numpy(float).argmax(axis=1)]
+        joined[names[0]] = label(probabilities, threshold, task)
         probabilities.to_csv(out.parent / "probabilities.csv", index=False)
     elif labels:
         for name in names:
             joined[name] = vote([table[name] for table in tables], shares)
     else:
         values = [table[names].to_numpy(float) for table in tables]
-        if method == "rank":
-            values = [rankdata(value, axis=0) / len(value) for value in values]
         found = sum(share * value for share, value in zip(shares, values, strict=True))
-        if method == "rank" and len(names) > 1:
-            found = found / found.sum(axis=1, keepdims=True) if task["kind"] == "multiclass" else found
         for place, name in enumerate(names):
             joined[name] = found[:, place]
     joined[list(task["prediction_columns"])].to_csv(out, index=False)
@@ -87,6 +103,16 @@ def mean(tables: list[pd.DataFrame], shares: np.ndarray) -> pd.DataFrame:
     names = list(tables[0].columns)
     found = sum(share * table[names[1:]].to_numpy(float) for share, table in zip(shares, tables, strict=True))
     return pd.concat([tables[0][names[:1]], pd.DataFrame(found, columns=names[1:])], axis=1)
+
+
+def label(probabilities: pd.DataFrame, threshold: float | None, task: dict) -> np.ndarray:
+    """The likeliest class; with a threshold, the second of two from there on."""
+    numbers = probabilities.iloc[:, 1:].to_numpy(float)
+    names = np.array(probabilities.columns[1:], object)
+    if threshold is None:
+        return names[numbers.argmax(axis=1)]
+    first, second = task["classes"]
+    return np.where(numbers[:, list(names).index(second)] >= threshold, second, first)
 
 
 def vote(columns: list[pd.Series], shares: np.ndarray) -> np.ndarray:
