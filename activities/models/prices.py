@@ -9,7 +9,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, NonNegativeFloat, ValidationError
 
 from activities.errors import BadInput
 from activities.models.extent import extent
@@ -28,16 +28,16 @@ class LongPrompt(Input):
     """What every token of a call costs whose prompt, read from the cache or not, is longer than `above` tokens."""
 
     above: int
-    input: float
-    output: float
+    input: NonNegativeFloat
+    output: NonNegativeFloat
 
 
 class Price(Input):
     """Dollars per million tokens; `cache_read` where it is not the usual share of input; `context` is the window."""
 
-    input: float
-    output: float
-    cache_read: float | None = None
+    input: NonNegativeFloat
+    output: NonNegativeFloat
+    cache_read: NonNegativeFloat | None = None
     context: int | None = None
     long: LongPrompt | None = None
 
@@ -55,7 +55,7 @@ class Prices(Input):
 
     as_of: str = ""
     unit: str = ""
-    web_search: float | None = None  # dollars per thousand
+    web_search: NonNegativeFloat | None = None  # dollars per thousand
     models: dict[str, Price] = Field(default_factory=dict)
     factors: Factors | None = None
 
