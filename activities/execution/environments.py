@@ -6,19 +6,17 @@ file by file, so that making one needs neither the network nor a second copy on 
 
 import platform
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import psutil
 from packaging.requirements import InvalidRequirement, Requirement
 
 from activities.errors import NeedsPerson, ToolFailed
-from activities.execution import devices, distributions, uv
+from activities.execution import conda, distributions, uv
 from activities.execution.durable import locked, write_whole
-from activities.execution.sandbox import choose
-from schemas.tool import EnvironmentFacts
 
 BASE = (
     *("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "torch>=2.13,<2.14"),
@@ -51,38 +49,43 @@ def extend(environment: Path, packages: Sequence[str]) -> Path:
     try:
         made = _remembered(folder, asked)
         if made is None:
-            added = uv.additions("\n".join(wanted), environment / LOCK, environment / "bin" / "python")
+            added = uv.additions("\n".join(wanted), environment / LOCK, distributions.site_packages(environment))
             pins = distributions.pinned(given) | distributions.pinned(added)
-            made = _remember(folder, asked, distributions.lock_text(pins))
+            made = _remember(folder, asked, conda.noted(conda.explicit(given)) + distributions.lock_text(pins))
         return _made(folder, made, environment)
     except uv.UvFailed as error:
         why = "there is no network to packages; do without them" if error.offline else "they do not fit"
         raise ToolFailed(f"{', '.join(packages)} cannot be installed: {why}. {error}") from error
 
 
+def extend_by_conda(environment: Path, packages: Sequence[str], channel: str = "") -> Path:
+    """An environment with packages of conda, made by the user's own; the wheels that are there are put on top.
+
+    Raises ToolFailed. Where conda has a package of its own, it takes the place of the wheel.
+    """
+    folder, given = environment.parent, lock(environment)
+    asked = [*given.splitlines(), f"# asked of conda, channel {channel}", *packages]
+    try:
+        made = _remembered(folder, asked)
+        if made is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with conda.drafted(folder, conda.explicit(given), packages, channel) as (urls, draft):
+                own = {name: one.version for name, one in distributions.installed(draft).items()}
+            pins = distributions.pinned(given) | own
+            made = _remember(folder, asked, conda.noted(urls) + distributions.lock_text(pins))
+        return _made(folder, made, environment)
+    except (conda.CondaFailed, uv.UvFailed) as error:
+        raise ToolFailed(f"{', '.join(packages)} cannot be installed by conda: {error}") from error
+
+
 def lock(environment: Path) -> str:
-    """Each distribution in it with its exact version, a line each."""
+    """Each distribution in it with its exact version, a line each; what conda put there as comments before them."""
     return (environment / LOCK).read_text()
-
-
-def facts(environment: Path, *, devices_of_host: tuple[str, ...], sandbox: str = "auto") -> EnvironmentFacts:
-    """What the setup agent is told. Nothing of the environment is executed for it."""
-    names = [f"{name}, {uuid}" for name, uuid in devices.gpus().values()]
-    return EnvironmentFacts(
-        python=platform.python_version(),
-        packages=distributions.pinned(lock(environment)),
-        cores=len(devices.usable_cores()),
-        memory_mb=psutil.virtual_memory().total // 2**20,
-        devices=devices_of_host,
-        gpus=tuple(names),
-        disk_free_mb=psutil.disk_usage(str(environment)).free // 2**20,
-        sandbox=choose(sandbox).name,
-    )
 
 
 def digest(lock: str) -> str:
     """Of what the lock pins, and what it is pinned for."""
-    pins = distributions.lock_text(distributions.pinned(lock))
+    pins = conda.noted(conda.explicit(lock)) + distributions.lock_text(distributions.pinned(lock))
     return sha256(f"{_platform()}\n{pins}".encode()).hexdigest()[:16]
 
 
@@ -108,19 +111,35 @@ def _made(folder: Path, lock: str, source: Path) -> Path:
 
 def _make(made: Path, lock: str, source: Path) -> None:
     """At its final place, since environments hold their own path; complete once the last file says so."""
-    uv.make_environment(made)
-    pins = distributions.pinned(lock)
+    urls, pins = conda.explicit(lock), distributions.pinned(lock)
+    if urls:
+        conda.create(made, urls)
+    else:
+        uv.make_environment(made)
     there = distributions.installed(source)
-    same = [name for name, version in pins.items() if name in there and there[name].version == version]
+    wanted = {name: version for name, version in pins.items() if name not in distributions.installed(made)}
+    same = [name for name, version in wanted.items() if name in there and there[name].version == version]
     taken = distributions.adopt(same, source, made)
-    lacking = {name: version for name, version in pins.items() if name not in taken}
+    lacking = {name: version for name, version in wanted.items() if name not in taken}
     if lacking:
-        uv.install(distributions.lock_text(lacking), made / "bin" / "python")
+        _add_wheels(lacking, made)
     packages = distributions.site_packages(made)
-    if not any(packages.glob("numpy/__pycache__/*.pyc")):
-        uv.compile_bytecode(made, packages)  # the project's own installer had left that out
-    write_whole(made / LOCK, distributions.lock_text(pins))
+    if lacking or not any(packages.glob("numpy/__pycache__/*.pyc")):
+        uv.compile_bytecode(packages)  # the project's own installer had left that out
+    write_whole(made / LOCK, conda.noted(urls) + distributions.lock_text(pins))
     write_whole(made / COMPLETE, "")
+
+
+def _add_wheels(pins: dict[str, str], made: Path) -> None:
+    """Installed into an environment that has nothing yet, and taken over from there: none of their code runs."""
+    fresh = made.with_name(f".{made.name}.wheels")
+    try:
+        uv.install(distributions.lock_text(pins), fresh)
+        left = pins.keys() - distributions.adopt(pins, fresh, made)
+        if left:
+            raise uv.UvFailed(f"{', '.join(sorted(left))} came without a record of their files")
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _remembered(folder: Path, requirements: Sequence[str]) -> str | None:

@@ -1,4 +1,8 @@
-"""uv, told where pip looks: often only pip knows of the local index, the wheels at hand, the proxy's certificate."""
+"""uv, told where pip looks: often only pip knows of the local index, the wheels at hand, the proxy's certificate.
+
+uv runs the interpreter that it is given, and with it every `.pth` file that lies there. So it is never given one of an
+environment that holds what candidates asked for: that code would run outside the sandbox.
+"""
 
 import ast
 import os
@@ -39,30 +43,31 @@ def resolve(requirements: str, python: Path) -> str:
     )
 
 
-def additions(requirements: str, lock: Path, python: Path) -> str:
-    """What is to be added to an environment, a line each; what it has keeps its versions, and is not looked up."""
+def additions(requirements: str, lock: Path, packages: Path) -> str:
+    """What a folder of packages lacks, a line each; what it has keeps its version, and is not looked up."""
     plan = _run(
-        *("pip", "install", "--dry-run", "--no-build", "--python", str(python), "--constraints", str(lock)),
-        *("--requirements", "-"),
+        *("pip", "install", "--dry-run", "--no-build", "--python", sys.executable, "--target", str(packages)),
+        *("--constraints", str(lock), "--requirements", "-"),
         *sources(),
         given=requirements,
     )
     return "\n".join(ADDED.findall(plan))
 
 
-def install(lock: str, python: Path) -> None:
-    """Exactly these, from wheels only: the building of a source package would run its code outside the sandbox."""
+def install(lock: str, folder: Path) -> None:
+    """A new environment with exactly these, from wheels only: to build a source package would run its code here."""
+    make_environment(folder)
     _run(
-        *("pip", "install", "--quiet", "--no-deps", "--no-build", "--compile-bytecode", "--python", str(python)),
+        *("pip", "install", "--quiet", "--no-deps", "--no-build", "--python", str(folder / "bin" / "python")),
         *("--requirements", "-"),
         *sources(),
         given=lock,
     )
 
 
-def compile_bytecode(environment: Path, packages: Path) -> None:
+def compile_bytecode(packages: Path) -> None:
     """Nothing can be compiled later, where the environment is read-only. No code of the packages runs here."""
-    command = [str(environment / "bin" / "python"), "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(packages)]
+    command = [sys.executable, "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(packages)]
     subprocess.run(command, capture_output=True, timeout=LONGEST, check=False)  # some packages hold files for others
 
 

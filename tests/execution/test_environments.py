@@ -82,17 +82,19 @@ def test_a_layer_keeps_the_versions_below_it(made: Path, tmp_path: Path, monkeyp
     assert environments.extend(made, ["tiny_layer>=1"]) == layer
 
 
-def wheel(folder: Path) -> Path:
+def wheel(folder: Path, name: str = "tiny_layer", /, **more: str) -> Path:
     """A wheel of one module, written by hand; it needs something that only the environment has."""
-    information = "tiny_layer-1.0.dist-info"
+    information = f"{name}-1.0.dist-info"
+    about = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\nRequires-Dist: joblib\n"
     files = {
-        "tiny_layer.py": "VALUE = 7\n",
-        f"{information}/METADATA": "Metadata-Version: 2.1\nName: tiny-layer\nVersion: 1.0\nRequires-Dist: joblib\n",
+        f"{name}.py": "VALUE = 7\n",
+        **more,
+        f"{information}/METADATA": about,
         f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{name},,\n" for name in (*files, f"{information}/RECORD"))
-    path = folder / "wheels" / "tiny_layer-1.0-py3-none-any.whl"
-    path.parent.mkdir()
+    path = folder / "wheels" / f"{name}-1.0-py3-none-any.whl"
+    path.parent.mkdir(exist_ok=True)
     with ZipFile(path, "w") as archive:
         for name, text in {**files, f"{information}/RECORD": record}.items():
             archive.writestr(name, text)
@@ -137,13 +139,34 @@ def test_uv_looks_where_pip_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {"--default-index=file:///f", "--index=file:///b", "--index=file:///c"} <= set(flags)
 
 
-def test_facts_come_from_the_lock_and_the_host(made: Path) -> None:
-    facts = environments.facts(made, devices_of_host=("cpu:0",), sandbox="none")
-    assert facts.packages == distributions.pinned(environments.lock(made))
-    assert facts.devices == ("cpu:0",)
-    assert facts.cores > 0
-    assert facts.memory_mb > 100
-    assert facts.sandbox == "none"
+def test_nothing_that_a_wheel_brings_runs_outside_the_sandbox(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python runs the `.pth` files of its environment at every start, and installers start Python."""
+    marker = tmp_path / "ran"
+    code = f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"
+    wheels = wheel(tmp_path, "live_layer", **{"live_layer.pth": code}).parent
+    wheel(tmp_path, "second_layer")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))  # uv remembers what it asked an interpreter
+    monkeypatch.setattr(uv, "sources", lambda: ["--no-index", f"--find-links={wheels}"])
+    layer = environments.extend(made, ["live_layer"])
+    upper = environments.extend(layer, ["second_layer"])
+    assert not marker.exists()
+    assert answer(upper, "import second_layer; print(second_layer.VALUE)") == "7"
+    assert marker.exists()  # there it is alive
+    assert list((distributions.site_packages(upper) / "__pycache__").glob("second_layer.*.pyc"))
+    assert not list(made.parent.glob(".*.wheels"))
+
+
+def test_a_layer_changes_nothing_of_what_was_there(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel can hold files for any place of an environment."""
+    planted = {"joblib/__init__.py": "raise SystemExit\n", "planting-1.0.data/data/pyvenv.cfg": "home = /\n"}
+    planted["planting-1.0.data/scripts/tool"] = "#!python\nimport joblib; print(9)\n"
+    wheels = wheel(tmp_path, "planting", **planted).parent
+    monkeypatch.setattr(uv, "sources", lambda: ["--no-index", f"--find-links={wheels}"])
+    layer = environments.extend(made, ["planting"])
+    assert (layer / "pyvenv.cfg").read_text() == (made / "pyvenv.cfg").read_text()
+    assert subprocess.run([layer / "bin" / "tool"], capture_output=True, text=True, check=True).stdout == "9\n"
 
 
 @pytest.mark.slow

@@ -1,10 +1,19 @@
-"""The setup mind: looks at machine and data, and writes down what the others need."""
+"""The setup mind: looks at machine and data, and writes down what the others need; later gets what a design needs."""
 
-from activities.models.playbook.conversation import Conversation
+from activities.models.playbook.conversation import Call, Conversation
 from activities.models.playbook.step import Step, use
 from schemas.profile import ColumnProfile, DataProfile
 from schemas.role import SetupRequest
-from schemas.tool import EnvironmentFacts, GiveUp, InspectEnvironment, ProfileData, ReportSetup, WriteFile
+from schemas.tool import (
+    EnvironmentFacts,
+    FetchWeights,
+    GiveUp,
+    InspectEnvironment,
+    Install,
+    ProfileData,
+    ReportSetup,
+    WriteFile,
+)
 
 NEEDED = ("numpy", "pandas", "scikit-learn", "scipy", "lightgbm", "torch", "pyyaml")
 NOTES = "SETUP.md"
@@ -12,6 +21,8 @@ NOTES = "SETUP.md"
 
 def next_step(conversation: Conversation) -> Step:
     request = SetupRequest.model_validate(conversation.request)
+    if request.weights or request.packages:
+        return _getting(request, conversation)
     looked = conversation.last("inspect_environment") and conversation.last("profile_data")
     if not looked:
         return Step(
@@ -30,6 +41,30 @@ def next_step(conversation: Conversation) -> Step:
     return Step("Everything is in place.", (use("report_setup", ReportSetup(summary=_summary(facts, profile))),))
 
 
+def _getting(request: SetupRequest, conversation: Conversation) -> Step:
+    """Each thing by a call of its own, so that one that is not to be had keeps no other back."""
+    asked = {("install", package): use("install", Install(packages=[package])) for package in request.packages}
+    asked |= {("fetch_weights", name): use("fetch_weights", FetchWeights(name=name)) for name in request.weights}
+    answered = {_thing(call): call for call in conversation.calls}
+    lacking = tuple(made for thing, made in asked.items() if thing not in answered)
+    if lacking:
+        return Step("What the design asks for, one thing at a time.", lacking)
+    failed = [f"{name}: {answered[tool, name].text}" for tool, name in asked if answered[tool, name].failed]
+    if len(failed) == len(asked):
+        return Step("Nothing of it is to be had.", (use("give_up", GiveUp(why="; ".join(failed)[:4_000])),))
+    came = [name for tool, name in asked if not answered[tool, name].failed]
+    summary = f"Got {', '.join(came)}. By rules, without a language model."
+    if failed:
+        summary += f" Not to be had: {'; '.join(failed)}"
+    return Step("What could be got is there.", (use("report_setup", ReportSetup(summary=summary[:4_000])),))
+
+
+def _thing(call: Call) -> tuple[str, str]:
+    """Tool and name of what a call was for."""
+    packages = call.arguments.get("packages") or [""]
+    return call.tool, str(call.arguments.get("name") or packages[0])
+
+
 def notes(request: SetupRequest, facts: EnvironmentFacts, profile: DataProfile) -> str:
     """SETUP.md."""
     parts = (
@@ -43,14 +78,22 @@ def notes(request: SetupRequest, facts: EnvironmentFacts, profile: DataProfile) 
 
 
 def _machine(facts: EnvironmentFacts) -> str:
+    network = "the network can be reached" if facts.job and facts.job.network else "there is no network"
     gpus = ", ".join(facts.gpus) or "none: train on the processor, keep networks small"
     return (
         "## Machine\n\n"
         f"- {facts.cores} cores, {facts.memory_mb / 1024:.1f} GB of memory,"
         f" {facts.disk_free_mb / 1024:.1f} GB of disk free\n"
+        f"{_one_job(facts)}"
         f"- devices that jobs lease: {', '.join(facts.devices) or 'none'}; graphics processors: {gpus}\n"
-        f"- code runs in this sandbox: {facts.sandbox}; data is read-only, there is no network\n"
+        f"- code runs in this sandbox: {facts.sandbox}; data is read-only, {network}\n"
     )
+
+
+def _one_job(facts: EnvironmentFacts) -> str:
+    if facts.job is None:
+        return ""
+    return f"- one job gets {facts.job.cores} cores and {facts.job.memory_mb / 1024:.1f} GB of memory\n"
 
 
 def _packages(facts: EnvironmentFacts) -> str:

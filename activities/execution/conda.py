@@ -1,0 +1,113 @@
+"""conda, where the user has it: by its documented command line, which mamba and micromamba keep to.
+
+Packages of conda can bring scripts that conda runs as it puts them in place, outside any sandbox. So only the channels
+that the user's own configuration names are used, and wheels come into an environment after conda is done with it.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+PROGRAMS = ("conda", "mamba", "micromamba")
+MARK = "# conda "
+LONGEST = 60 * 60  # seconds
+PACKAGE = re.compile(r"[A-Za-z0-9_][\w.-]*( ?(=|==|>=|<=|<|>|!=|~=)[\w.*,<>=!~ +-]+)?")
+
+
+class CondaFailed(Exception):
+    """What conda said, or why it was not asked."""
+
+
+def found() -> str | None:
+    """The user's conda: what CONDA_EXE names, or the first on the PATH."""
+    named = os.environ.get("CONDA_EXE")
+    if named and os.access(named, os.X_OK):
+        return named
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+
+
+def channels() -> tuple[str, ...]:
+    """Those that the user's configuration names."""
+    told = json.loads(_run("config", "--show", "channels", "--json"))
+    return tuple(map(str, told.get("channels", ())))
+
+
+@contextmanager
+def drafted(
+    folder: Path, urls: Sequence[str], packages: Sequence[str], channel: str
+) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """What the packages come to beside those that are there: the address of each, and an environment to look at."""
+    for package in packages:
+        if not PACKAGE.fullmatch(package):
+            raise CondaFailed(f"{package!r} is no package such as `rdkit` or `rdkit>=2024`")
+    allowed = channels()
+    if channel and channel not in allowed:
+        raise CondaFailed(f"{channel!r} is none of the user's channels, which are {', '.join(allowed) or 'none'}")
+    only = ("--override-channels", "--channel", channel) if channel else ()
+    major, minor, _ = platform.python_version_tuple()
+    draft = folder / f".conda-{uuid4().hex[:8]}"
+    try:
+        _run(
+            *("create", "--yes", "--quiet", "--prefix", str(draft), *only, f"python={major}.{minor}"),
+            *map(_spec, urls),
+            *packages,
+        )
+        listed = _run("list", "--explicit", "--md5", "--prefix", str(draft))
+        yield tuple(line for line in listed.splitlines() if "://" in line and not line.startswith("#")), draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def create(folder: Path, urls: Sequence[str]) -> None:
+    """The environment that a list of addresses describes, exactly."""
+    shutil.rmtree(folder, ignore_errors=True)
+    file = folder.with_name(f".{folder.name}.txt")
+    file.write_text("@EXPLICIT\n" + "".join(f"{url}\n" for url in urls))
+    try:
+        _run("create", "--yes", "--quiet", "--prefix", str(folder), "--file", str(file))
+    finally:
+        file.unlink()
+
+
+def explicit(lock: str) -> tuple[str, ...]:
+    """The addresses of conda's packages in a lock; none for an environment of wheels alone."""
+    return tuple(line.removeprefix(MARK) for line in lock.splitlines() if line.startswith(MARK))
+
+
+def noted(urls: Sequence[str]) -> str:
+    """The addresses as a lock keeps them: as comments, which installers of wheels pass over."""
+    return "".join(f"{MARK}{url}\n" for url in sorted(urls))
+
+
+def named(url: str) -> str:
+    """Name and version of the package at an address."""
+    name, version, _ = _parts(url)
+    return f"{name}=={version} (conda)"
+
+
+def _spec(url: str) -> str:
+    """Exactly the package at an address, as conda is asked for it."""
+    return "=".join(_parts(url))
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    file = url.partition("#")[0].rpartition("/")[2]
+    name, version, build = re.sub(r"\.(conda|tar\.bz2)$", "", file).rsplit("-", 2)
+    return name, version, build
+
+
+def _run(*arguments: str) -> str:
+    program = found()
+    if program is None:
+        raise CondaFailed("there is no conda here: install what you need by uv, from wheels")
+    ran = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=LONGEST, check=False)
+    if ran.returncode != 0:
+        raise CondaFailed((ran.stderr.strip() or ran.stdout.strip() or f"exit code {ran.returncode}")[-2_000:])
+    return ran.stdout
