@@ -17,7 +17,7 @@ from activities.tools.deciding import DECISIONS, decision_tools
 from activities.tools.files import Reading
 from activities.tools.trees import board_tree
 from activities.workspace.layout import Layout
-from schemas.message import Message, TextBlock
+from schemas.message import Message
 from schemas.state import Managed, ManageRequest
 
 LONGEST_THOUGHT = 8_000
@@ -38,7 +38,6 @@ async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts |
         _opening(request, past, equipment),
         now=limits.now,
         prompts=prompting.digest(rendered),
-        aside=request.aside,
     )
     try:
         agent = Journaled(_live(request, equipment, limits, rendered), journal, past.known)
@@ -58,16 +57,11 @@ async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts |
 
 
 def _opening(request: ManageRequest, past: Past, equipment: Equipment) -> Message:
-    """What this turn is told: the board as the purse has it, and what became of what was decided."""
+    """What this turn is told: what became of what was decided, and the board, with what the purse says is left."""
     if equipment.purse is not None:
         board = true_now(request.board, equipment.purse.left())
         request = request.model_copy(update={"board": board})
-    told = prompting.turn(request, past.pending, past.answers)
-    if not past.asides:
-        return told
-    mine = {use.id for use in past.pending}
-    others = (f"Answered to {one.tool_use}: {one.text}" for one in request.answers if one.tool_use not in mine)
-    return Message(role="user", content=(*told.content, TextBlock(text="\n\n".join((*past.asides, *others)))))
+    return prompting.turn(request, past.pending, past.answers)
 
 
 def _live(request: ManageRequest, equipment: Equipment, limits: Limits, system: str) -> Live:

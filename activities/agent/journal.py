@@ -48,8 +48,6 @@ class FileJournal:
         opening: Message,
         now: Callable[[], datetime],
         prompts: str = "",
-        *,
-        aside: bool = False,
     ) -> "FileJournal":
         """Begins the attempt's segment. Raises FileExistsError if that attempt was begun before."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +58,7 @@ class FileJournal:
         adopts = _adoptable(folder, attempt)
         journal = cls(folder, attempt, file)
         journal._records.extend(_chain(folder, adopts))
-        first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts, aside=aside)
+        first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts)
         await journal.append(first)
         return journal
 
@@ -109,11 +107,6 @@ def last_tree(records: Sequence[JournalRecord]) -> str | None:
     """The repository's tree after the last complete result that could change it."""
     results = [record for record in records if isinstance(record, Result) and record.tree]
     return max(results, key=lambda result: result.number).tree if results else None
-
-
-def aside(records: Sequence[JournalRecord]) -> bool:
-    """True if it was a conversation of its own, which no later turn goes on with."""
-    return any(isinstance(record, Opened) and record.aside for record in records)
 
 
 def ended(records: Sequence[JournalRecord]) -> Ended | None:

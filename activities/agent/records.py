@@ -24,8 +24,7 @@ Part = Literal["said", "summary", "void"]
 class Opened(Record):
     """First of a segment. `adopts` says how many records of each older segment hold; what they got later is void.
 
-    A later attempt goes on with the conversation that `opening` began once a reply to it was journaled. `aside` is true
-    for a manager's turn that later ones do not go on with.
+    A later attempt goes on with the conversation that `opening` began once a reply to it was journaled.
     """
 
     kind: Literal["opened"] = "opened"
@@ -34,7 +33,6 @@ class Opened(Record):
     adopts: dict[int, int] = Field(default_factory=dict)
     opening: Message
     prompts: str = ""  # digest of the rendered prompts
-    aside: bool = False
 
 
 class Asking(Record):
