@@ -5,12 +5,15 @@ import asyncio
 from temporalio import activity
 
 from activities.attended import attended
+from activities.errors import BadInput
 from activities.execution import environments
 from activities.execution.sandbox import choose
 from activities.host import Host
+from activities.models.prices import FREE
 from activities.workspace.layout import Layout
 from activities.workspace.prepare import prepare
 from schemas.delivery import Prepared, PrepareRequest
+from schemas.run import RunSpec
 
 
 class PreparationActivities:
@@ -22,11 +25,17 @@ class PreparationActivities:
     @activity.defn(name="prepare")
     async def prepare(self, request: PrepareRequest) -> Prepared:
         layout = Layout.of(request.run)
-        async with attended("settling the task") as doing:
+        async with attended("looking for a sandbox") as doing:
+            sandbox = await asyncio.to_thread(choose, request.sandbox)
+            if sandbox.name == "none" and request.sandbox != "none" and (model := _language_model(layout)):
+                raise BadInput(
+                    f"no sandbox works here, and {model} would write code that can do whatever this user can: "
+                    "`aibuildai doctor` says what to mend; `--sandbox none` starts the run all the same"
+                )
+            doing.now("settling the task")
             preparation = await asyncio.to_thread(prepare, layout.task, layout, seed=request.seed)
             doing.now("making the candidates' environment")
             environment = await asyncio.to_thread(environments.base, self._host.home)
-            sandbox = await asyncio.to_thread(choose, request.sandbox)
         notes = [note[:400] for note in preparation.notes]
         if sandbox.name == "none":
             notes.append("There is NO SANDBOX: generated code can read and write whatever this user can.")
@@ -38,3 +47,11 @@ class PreparationActivities:
             sandbox=sandbox.name,
             notes=tuple(notes),
         )
+
+
+def _language_model(layout: Layout) -> str | None:
+    """One that a role of this run is, going by what the run was started with."""
+    if not layout.spec.is_file():
+        return None
+    settings = RunSpec.model_validate_json(layout.spec.read_bytes()).settings
+    return next((name for name in (settings.model, *settings.models.values()) if name not in FREE), None)

@@ -88,6 +88,11 @@ class JobFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         return write_once(self.spec, order.model_dump_json())
 
+    def remove_drafts(self) -> None:
+        """What a supervisor that died was about to write. Only for its successor."""
+        for draft in self.path.glob(f".{self.state_file.name}.*"):
+            draft.unlink(missing_ok=True)
+
     @property
     def state_file(self) -> Path:
         return self.path / "state.json"

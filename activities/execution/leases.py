@@ -1,5 +1,6 @@
 """Leases of devices: first come, first served, lower priority numbers ahead; freed by the kernel when a holder dies."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,20 @@ from activities.execution.durable import Lock, is_held, locked, try_lock
 from schemas.base import Record
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+FORGOTTEN_AFTER = 7 * 86_400.0
 
 
 def started_machine() -> str:
     """This machine since it was last started: the same in all its containers, and nobody's name after that."""
     return BOOT.read_text().strip() if BOOT.is_file() else gethostname()
+
+
+def forget_machines(home: Path) -> None:
+    """Removes what machines left that were started anew since: folders long unused, with no lock held."""
+    for folder in (home / "leases").glob("*/queue"):
+        old = time.time() - folder.stat().st_mtime > FORGOTTEN_AFTER
+        if old and folder.parent.name != started_machine() and not any(map(is_held, folder.parent.glob("*.lock"))):
+            shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 class Ticket(Record):

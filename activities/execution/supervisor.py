@@ -71,6 +71,7 @@ class Supervisor:
     def _take_up(self) -> None:
         """Where a dead supervisor left it."""
         processes.kill_marked(str(self._folder.path))  # without a sandbox, some may have outlived their supervisor
+        self._folder.remove_drafts()
         self._write(restarts=self._state.restarts + 1)
         self._output.line("the supervisor had died; the job goes on with the step it was in")
         if self._state.restarts > MOST_RESTARTS:
