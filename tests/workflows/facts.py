@@ -37,6 +37,16 @@ def spec(minutes: float = 60, folder: str = "/nowhere", **settings: Any) -> RunS
     return RunSpec(run=run, name="toy", settings=RunSettings(**settings), budget=Budget(seconds=minutes * 60))
 
 
+def bounded(asked: RunSpec, **limits: float) -> RunSpec:
+    """The spec with such limits in its budget."""
+    return asked.model_copy(update={"budget": asked.budget.model_copy(update=limits)})
+
+
+def spoken(minutes: float = 60, **settings: Any) -> RunSpec:
+    """A run whose roles are language models."""
+    return spec(minutes, **{"model": "claude-opus-5-5", **settings})
+
+
 def score(value: float, metric: Metric = RMSE, width: float = 0.01) -> Score:
     return Score(metric=metric, value=value, low=value - width, high=value + width, rows=2_000)
 

@@ -1,13 +1,14 @@
 """Invocations that fail: by the platform, by what is asked of them, or for want of a person."""
 
+import asyncio
+from typing import Any
+
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from schemas.event import (
-    AttemptFailed,
-    InvocationFailed,
-)
+from schemas.event import AttemptFailed, InvocationFailed, RunPaused, RunResumed
 from schemas.person import Stop
 from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest
 from tests.workflows.facts import spec
@@ -15,6 +16,7 @@ from tests.workflows.stage import Stage, entries, events, staged, start, until
 from workflows.build import BuildWorkflow
 
 pytestmark = pytest.mark.timeout(60)
+ADVICE = "the API key was refused\nOnce that is mended: aibuildai resume toy-1"
 
 
 async def test_every_attempt_stands_in_history_and_ledger_under_its_own_id(client: Client) -> None:
@@ -64,7 +66,7 @@ async def test_what_needs_a_person_pauses_the_run_which_goes_on_from_the_same_pl
     async with staged(client, Stage({"coder": coder})) as queue:
         handle = await start(client, queue, spec(candidates=1))
         paused = await until(handle, lambda state: state.paused == "system")
-        assert paused.pause_why == "the API key was refused\nOnce that is mended: aibuildai resume toy-1"
+        assert paused.pause_why == ADVICE
         await handle.execute_update(BuildWorkflow.resume)
         state = await handle.result()
         failed = events(await entries(handle), AttemptFailed)
@@ -84,3 +86,83 @@ async def test_a_stop_with_delivery_while_a_person_is_needed_delivers_without_th
         failed = events(await entries(handle), AttemptFailed)
     assert (state.phase, state.verified, state.paused) == ("STOPPED", True, None)
     assert [failure.again for failure in failed] == [True, False]
+
+
+def refused() -> ApplicationError:
+    return ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+
+
+@pytest.mark.parametrize("role", ["setup", "designer", "coder", "tuner", "manager", "aggregator"])
+async def test_whoever_needs_a_person_goes_on_in_its_own_invocation_after_resume(client: Client, role: str) -> None:
+    stage = Stage()
+    broken = iter([True])
+
+    async def part(request: Any) -> Any:
+        if next(broken, False):
+            raise refused()
+        return await getattr(stage, f"_{role}")(request)
+
+    stage.parts[role] = part
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, lambda state: state.paused == "system")
+        shown = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        await handle.execute_update(BuildWorkflow.resume)
+        state = await handle.result()
+        found = await entries(handle)
+    first, second = [(request.invocation, request.attempt) for request in stage.requests(role)][:2]
+    assert (first[0], first[1] + 1) == second
+    assert (state.phase, events(found, InvocationFailed)) == ("DONE", [])
+    [paused] = events(found, RunPaused)
+    assert (paused.by, paused.why) == ("system", ADVICE)
+    assert f"PAUSED by system: {ADVICE}" in shown.current_details
+
+
+async def test_several_that_need_the_same_person_pause_the_run_once(client: Client) -> None:
+    stage, meeting = Stage(), asyncio.Barrier(3)
+    broken = iter([True] * 3)
+
+    async def coder(request: CodeRequest) -> CodeReport:
+        if next(broken, False):
+            await meeting.wait()
+            raise refused()
+        report: CodeReport = await stage._coder(request)
+        return report
+
+    stage.parts["coder"] = coder
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=3))
+        await until(handle, lambda state: state.paused == "system")
+        while len(events(await entries(handle), AttemptFailed)) < 3:
+            await asyncio.sleep(0.02)
+        await handle.execute_update(BuildWorkflow.resume)
+        state = await handle.result()
+        found = await entries(handle)
+    assert state.phase == "DONE"
+    assert [c.status for c in state.candidates.values()] == ["trained"] * 3
+    assert [len(events(found, kind)) for kind in (RunPaused, RunResumed, AttemptFailed)] == [1, 1, 3]
+
+
+async def test_a_call_from_before_the_mending_does_not_pause_the_run_again(client: Client) -> None:
+    stage, both, late = Stage(), asyncio.Barrier(2), asyncio.Event()
+    broken = iter([True] * 2)
+
+    async def coder(request: CodeRequest) -> CodeReport:
+        if next(broken, False):
+            await both.wait()
+            if request.candidate == 2:
+                await late.wait()
+            raise refused()
+        report: CodeReport = await stage._coder(request)
+        return report
+
+    stage.parts["coder"] = coder
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=2))
+        await until(handle, lambda state: state.paused == "system")
+        await handle.execute_update(BuildWorkflow.resume)
+        late.set()
+        state = await handle.result()
+        found = await entries(handle)
+    assert state.phase == "DONE"
+    assert [len(events(found, kind)) for kind in (RunPaused, AttemptFailed)] == [1, 2]

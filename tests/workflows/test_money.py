@@ -1,0 +1,156 @@
+"""Money is a hard limit: exploring ends at it, the aggregator has its share, and what is trained is delivered."""
+
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from schemas.budget import Budget, Spend, Usage
+from schemas.event import LimitReached, ManagerDecided
+from schemas.person import Extension
+from schemas.role import AggregateReport, AggregateRequest, Caps, TuneRequest
+from schemas.state import ManageRequest, RunState
+from tests.workflows.facts import bounded, folded, prepared, spec, spoken, started
+from tests.workflows.stage import Stage, entries, events, holding, staged, start, tuning, until
+from workflows import display, money
+from workflows.board import board
+from workflows.build import BuildWorkflow
+
+pytestmark = pytest.mark.timeout(60)
+ROLES = ("setup", "designer", "coder", "tuner", "manager")
+
+
+def spent(cost: float | None, used: int = 0, /, **budget: float) -> RunState:
+    first = started()
+    asked = first.spec.model_copy(update={"budget": Budget(seconds=3_600, **budget)})
+    turn = ManagerDecided(turn=1, spend=Spend(dollars=cost, usage=Usage(output_tokens=used)))
+    return folded(prepared(), turn, first=first.model_copy(update={"spec": asked}))
+
+
+@pytest.mark.parametrize(
+    ("budget", "caps"),
+    [
+        ({"dollars": 10.0}, Caps(dollars=9.0)),
+        ({"tokens": 1_000_000}, Caps(tokens=900_000)),
+        ({"dollars": 1_000.0, "tokens": 10**9}, Caps(dollars=995.0, tokens=998_000_000)),
+        ({}, Caps()),
+    ],
+)
+def test_exploring_leaves_the_aggregator_its_share(budget: dict[str, float], caps: Caps) -> None:
+    assert money.exploring(Budget(seconds=1, **budget)) == caps
+
+
+@pytest.mark.parametrize(
+    ("state", "limit"),
+    [
+        (spent(0.89, dollars=1.0), None),
+        (spent(0.90, dollars=1.0), "dollars"),
+        (spent(None, dollars=1.0), "dollars"),
+        (spent(None, 899, tokens=1_000), None),
+        (spent(0.0, 900, tokens=1_000), "tokens"),
+    ],
+)
+def test_exploring_ends_where_its_share_is_spent(state: RunState, limit: str | None) -> None:
+    found = money.reached(state)
+    assert (found[0] if found else None) == limit
+
+
+def test_the_board_shows_what_exploring_may_still_spend() -> None:
+    state = spent(0.4, 100, dollars=1.0, tokens=1_000)
+    shown = board(state, state.clock.started)
+    assert (shown.dollars_left, shown.tokens_left) == (pytest.approx(0.5), 800)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (spent(0.4), "$0.40"),
+        (spent(0.4, 12_345, dollars=1.0), "$0.40 of $1.00 · 12,345 tokens"),
+        (spent(None, 12_345, tokens=20_000), "cost unknown · 12,345 tokens of 20,000"),
+    ],
+)
+def test_money_and_tokens_stand_in_what_operators_see(state: RunState, words: str) -> None:
+    assert f"· {words}\n" in display.details(state, state.clock.started)
+
+
+async def test_every_request_to_a_language_model_says_what_it_may_spend(client: Client) -> None:
+    stage = Stage()
+    asked = spoken(candidates=1, record=True, replay="/recorded", context_tokens=50_000)
+    async with staged(client, stage) as queue:
+        state = await (await start(client, queue, bounded(asked, dollars=10.0, tokens=1_000_000))).result()
+    assert state.phase == "DONE"
+    for role in ROLES:
+        for request in stage.requests(role):
+            assert request.caps == Caps(dollars=9.0, tokens=900_000)
+            assert (request.context_tokens, request.record, request.replay) == (50_000, True, "/recorded")
+    [aggregate] = stage.requests("aggregator")
+    assert aggregate.caps == Caps(dollars=10.0, tokens=1_000_000)
+    assert all(request.web for role in ("designer", "coder") for request in stage.requests(role))
+
+
+async def test_the_playbook_is_told_nothing_of_money_and_of_the_web(client: Client) -> None:
+    stage = Stage()
+    async with staged(client, stage) as queue:
+        await (await start(client, queue, bounded(spec(candidates=1, record=True), dollars=10.0))).result()
+    for role in (*ROLES, "aggregator"):
+        for request in stage.requests(role):
+            assert (request.caps, request.record, request.replay) == (Caps(), False, None)
+            assert not getattr(request, "web", False)
+
+
+async def test_the_web_is_shut_off_where_the_run_says_so(client: Client) -> None:
+    stage = Stage()
+    async with staged(client, stage) as queue:
+        await (await start(client, queue, spoken(candidates=1, web=False))).result()
+    assert not any(request.web for request in stage.requests("designer"))
+
+
+async def test_at_the_cap_a_run_ends_with_the_results_that_it_has(client: Client) -> None:
+    stage = Stage()
+
+    async def tuner(request: TuneRequest) -> Any:
+        report = await stage._tuner(request)
+        return report.model_copy(update={"spend": Spend(dollars=0.95, model_calls=3)})
+
+    async def aggregator(request: AggregateRequest) -> AggregateReport:
+        return AggregateReport(invocation=request.invocation, problem="$1.01 are spent, of $1.00")
+
+    stage.parts.update({"tuner": tuner, "aggregator": aggregator})
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, bounded(spoken(candidates=3, parallel=1), dollars=1.0))
+        state = await handle.result()
+        reached = events(await entries(handle), LimitReached)
+    assert (state.phase, state.verified) == ("DONE", True)
+    assert [(limit.limit, limit.why) for limit in reached] == [
+        ("dollars", "$0.95 of $1.00 are spent; what is left is kept for the aggregator")
+    ]
+    assert state.choice is not None
+    assert "alone, by the workflow itself: the aggregator gave no choice" in state.choice.report.summary
+
+
+async def test_more_money_reaches_agents_at_work(client: Client) -> None:
+    stage, gate = holding()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, bounded(spoken(candidates=1), dollars=10.0, tokens=1_000))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.extend, Extension(dollars=10, tokens=9_000))
+        while not stage.requests("hold"):
+            await until(handle, tuning)
+        gate.set()
+        state = await handle.result()
+    [told] = stage.requests("hold")
+    assert (told.held, told.caps) == (False, Caps(dollars=18.0, tokens=9_000))
+    assert (state.budget.dollars, state.budget.tokens) == (20.0, 10_000)
+    later: list[ManageRequest] = [request for request in stage.requests("manager") if request.caps == told.caps]
+    assert later
+
+
+async def test_more_of_what_is_not_bounded_is_told_to_nobody(client: Client) -> None:
+    stage, gate = holding()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spoken(candidates=1))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.extend, Extension(dollars=10, minutes=5))
+        gate.set()
+        state = await handle.result()
+    assert (state.budget.dollars, stage.requests("hold")) == (None, [])
