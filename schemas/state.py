@@ -87,6 +87,7 @@ class Board(Record):
     agent_calls_left: int | None = None
     dollars_left: float | None = None
     tokens_left: int | None = None
+    spend: Spend = Spend()  # of the run so far
     training_seconds: float | None = None
     longest_training: float = 0.0
     select_looks: int = 0

@@ -23,6 +23,7 @@ def board(state: RunState, now: datetime) -> Board:
         agent_calls_left=limits.agent_calls_left(state),
         dollars_left=left.dollars,
         tokens_left=left.tokens,
+        spend=state.spend,
         training_seconds=state.budget.training_seconds,
         longest_training=max((c.best.seconds for c in state.candidates.values() if c.best), default=0.0),
         select_looks=state.select_looks,
