@@ -69,6 +69,7 @@ class World:
     model: Model
     started: list[str] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
+    doing: Doing = field(default_factory=Doing)
     fallbacks: tuple[Mind, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)  # of the agent's own settings
     limits: Limits = field(default_factory=lambda: Limits(utc_now() + timedelta(minutes=5), max_turns=20))
@@ -89,7 +90,7 @@ class World:
             system="",
             toolbox=Toolbox(self._tools(worktree)),
             limits=self.limits,
-            doing=Doing(),
+            doing=self.doing,
             snapshot=lambda: repository.snapshot(worktree),
             attempt=number,
             readable=True,
