@@ -1,0 +1,99 @@
+"""The user's conda, by its documented command line: here an executable that keeps to it, as there is no channel."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from activities.errors import ToolFailed
+from activities.execution import conda, distributions, environments, uv
+from tests.execution import fake_conda
+from tests.execution.test_environments import answer, wheel
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return environments.base(tmp_path_factory.mktemp("home"), ("joblib",))
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "miniconda"
+    folder.mkdir()
+    path = folder / "conda"
+    path.write_text(Path(fake_conda.__file__).read_text().replace("/usr/bin/env python3", sys.executable))
+    path.chmod(0o755)
+    monkeypatch.setenv("CONDA_EXE", str(path))
+    return path
+
+
+def told(program: Path) -> list[list[str]]:
+    return [json.loads(line) for line in (program.parent / "told.jsonl").read_text().splitlines()]
+
+
+def test_an_environment_of_conda_has_the_wheels_on_top(base: Path, program: Path) -> None:
+    made = environments.extend_by_conda(base, ["tinyconda>=1"])
+    assert answer(made, "import tinyconda, joblib; print(tinyconda.VALUE)") == "from conda"
+    assert answer(made, "import joblib; print(joblib.__file__)").startswith(str(made))
+    lock = environments.lock(made)
+    assert made.name == environments.digest(lock)
+    assert conda.explicit(lock) == (fake_conda.url("python"), fake_conda.url("tinyconda"))
+    assert distributions.pinned(lock).keys() == distributions.pinned(environments.lock(base)).keys() | {"tinyconda"}
+    assert environments.digest(lock.replace("py_0", "py_1")) != made.name
+    assert not [path for path in made.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_second_call_needs_no_conda(base: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = environments.extend_by_conda(base, ["tinyconda"], "bio")
+    assert told(program)[1][5:8] == ["--override-channels", "--channel", "bio"]
+    monkeypatch.delenv("CONDA_EXE")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert conda.found() is None
+    assert environments.extend_by_conda(base, ["tinyconda"], "bio") == made
+
+
+def test_a_layer_of_wheels_keeps_what_conda_put_there(
+    base: Path, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uv, "sources", lambda: ["--no-index", f"--find-links={wheel(tmp_path, 'on_conda').parent}"])
+    made = environments.extend(environments.extend_by_conda(base, ["tinyconda"]), ["on_conda"])
+    assert answer(made, "import tinyconda, on_conda; print(tinyconda.VALUE)") == "from conda"
+    again = environments.extend_by_conda(made, ["tinyconda"])
+    assert answer(again, "import tinyconda, on_conda; print(on_conda.VALUE)") == "7"
+    exact = [words for words in told(program) if "tinyconda=2.0=py_0" in words]
+    assert len(exact) == 1
+
+
+@pytest.mark.parametrize(
+    ("package", "channel", "problem"),
+    [
+        ("tinyconda", "somebody", "'somebody' is none of the user's channels, which are forge, bio"),
+        ("--file=/etc/passwd", "", "is no package such as"),
+        ("https://host/x.conda", "", "is no package such as"),
+        ("unknown", "", "PackagesNotFoundError: .* unknown"),
+    ],
+)
+def test_what_conda_cannot_do_is_told_to_the_agent(
+    base: Path, program: Path, package: str, channel: str, problem: str
+) -> None:
+    with pytest.raises(ToolFailed, match=problem):
+        environments.extend_by_conda(base, [package], channel)
+    assert not list(base.parent.glob(".conda-*"))
+
+
+def test_without_conda_the_agent_is_told_so(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONDA_EXE", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ToolFailed, match="there is no conda here: install what you need by uv"):
+        environments.extend_by_conda(base, ["another"])
+
+
+def test_the_first_of_several_is_taken(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONDA_EXE")
+    micromamba = tmp_path / "bin" / "micromamba"
+    micromamba.parent.mkdir()
+    micromamba.symlink_to(program)
+    monkeypatch.setenv("PATH", str(micromamba.parent))
+    assert conda.found() == str(micromamba)
+    assert conda.channels() == ("forge", "bio")
