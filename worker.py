@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
+from activities.attendance import Attendance, report_the_dead
 from activities.bookkeeping import BookkeepingActivities
 from activities.delivering import DeliveryActivities
 from activities.execution.devices import discover
@@ -60,7 +61,7 @@ def activities(client: Client, host: Host) -> dict[str, Callable[..., Any]]:
     }
 
 
-def served(queue: str, client: Client, host: Host) -> Worker:
+def served(queue: str, client: Client, host: Host, interceptors: Sequence[Interceptor] = ()) -> Worker:
     """The worker of one queue: a queue for devices takes no workflows, and a control queue no jobs."""
     gpu = queue.endswith(GPU_SUFFIX)
     named = activities(client, host)
@@ -69,6 +70,7 @@ def served(queue: str, client: Client, host: Host) -> Worker:
         task_queue=queue,
         workflows=[] if gpu else [BuildWorkflow],
         activities=[named[call.name] for call in CALLS if (call.queue == "gpu") == gpu],
+        interceptors=interceptors,
         max_concurrent_activities=AGENTS_AT_ONCE,
         max_heartbeat_throttle_interval=HEARTBEATS,
         default_heartbeat_throttle_interval=HEARTBEATS,
@@ -87,10 +89,15 @@ async def serve(home: Path, queues: Sequence[str], devices: str) -> None:
     host = Host(settings.home, discover(devices))
     client = await connect(settings)
     log = telemetry.logger("worker")
+    reported = await report_the_dead(client, host.home)
     async with AsyncExitStack() as workers:
+        attendance = Attendance(host.home)
+        workers.callback(attendance.close)
         for queue in queues:
-            await workers.enter_async_context(served(queue, client, host))
-        log.info("serving", queues=list(queues), devices=list(host.devices), home=str(host.home))
+            await workers.enter_async_context(served(queue, client, host, [attendance]))
+        if any(queue.endswith(GPU_SUFFIX) for queue in queues):
+            workers.callback(asyncio.create_task(host.sweep()).cancel)  # beside the work, as it may take a grace or two
+        log.info("serving", queues=list(queues), devices=list(host.devices), home=str(host.home), reported=reported)
         await stop.wait()
         log.info("stopping")
 

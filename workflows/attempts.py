@@ -19,6 +19,7 @@ ONCE = RetryPolicy(maximum_attempts=1)
 GRACE = timedelta(seconds=60)  # past an invocation's deadline, to stop jobs and report
 INFRASTRUCTURE_ATTEMPTS = 100  # a worker that dies is nobody's fault
 UNTYPED = "Error"
+WORKER_GONE = ("WorkerShutdown", "WorkerDied")  # as it said itself, or as the next worker found
 
 
 Cause = Literal["platform", "person", "manager", "cancelled"]
@@ -61,7 +62,7 @@ def classify(error: ActivityError) -> Failure:
             "BadInput": "manager",
             "ToolFailed": "manager",
         }
-        return Failure(who.get(kind, "platform"), kind, cause.message[:4_000], infrastructure=kind == "WorkerShutdown")
+        return Failure(who.get(kind, "platform"), kind, cause.message[:4_000], infrastructure=kind in WORKER_GONE)
     return Failure("platform", type(cause).__name__ if cause else UNTYPED, str(cause or error)[:4_000])
 
 

@@ -1,0 +1,106 @@
+"""What a broken run lost or did twice, by its journals, its jobs and its ledger."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from activities.agent.journal import read
+from activities.agent.records import READ, Asking, JournalRecord, Replied, spent
+from activities.execution.folder import JobFolder
+from activities.workspace.layout import Layout
+from schemas.job import JobState
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was certain at some moment of a run: replies that were whole, jobs that had started, events."""
+
+    replied: dict[str, set[int]]
+    started: dict[str, str]
+    ledger: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """All but the last must be zero; of calls in flight, one may be lost for each kill."""
+
+    asked_again: int = 0
+    started_twice: int = 0
+    events: int = 0
+    calls: int = 0
+
+    def __add__(self, other: "Loss") -> "Loss":
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Loss(*(one + two for one, two in pairs))
+
+    @property
+    def nothing(self) -> bool:
+        return (self.asked_again, self.started_twice, self.events) == (0, 0, 0)
+
+
+def states(layout: Layout) -> dict[str, JobState]:
+    folders = [JobFolder(path.parent) for path in layout.jobs.glob("*/state.json")]
+    return {folder.path.name: folder.state() for folder in folders}
+
+
+def segments(layout: Layout) -> dict[str, list[list[JournalRecord]]]:
+    """Each invocation's segments in the order of its attempts; a line that was cut off is none."""
+    journals = layout.folder / "journals"
+    return {
+        folder.name: [
+            [READ.validate_json(line) for line in path.read_bytes().split(b"\n")[:-1]]
+            for path in sorted(folder.glob("a*.jsonl"), key=lambda path: int(path.stem[1:]))
+        ]
+        for folder in (sorted(journals.iterdir()) if journals.is_dir() else ())
+    }
+
+
+def replies(layout: Layout) -> dict[str, set[int]]:
+    return {
+        name: {record.turn for segment in found for record in segment if isinstance(record, Replied)}
+        for name, found in segments(layout).items()
+    }
+
+
+def seen(layout: Layout, ledger: list[dict[str, Any]]) -> Seen:
+    started = {name: str(state.started_at) for name, state in states(layout).items() if state.started_at}
+    return Seen(replies(layout), started, ledger)
+
+
+def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]]) -> Loss:
+    """What of the things once seen is not there any more, or was done again."""
+    after, jobs = replies(layout), states(layout)
+    gone = {(name, turn) for one in before for name, turns in one.replied.items() for turn in turns - after[name]}
+    again = {
+        name
+        for one in before
+        for name, started in one.started.items()
+        if name not in jobs or str(jobs[name].started_at) != started
+    }
+    lost = max((_missing(one.ledger, ledger) for one in before), default=0)
+    gaps = len(ledger) - sum(entry["seq"] == place for place, entry in enumerate(ledger, 1))
+    return Loss(len(gone) + _asked_again(layout), len(again), lost + gaps, lost_calls(layout))
+
+
+def lost_calls(layout: Layout) -> int:
+    journals = layout.folder / "journals"
+    return sum(spent(read(folder)).lost_calls for folder in journals.iterdir())
+
+
+def _missing(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> int:
+    return sum(entry not in after[place : place + 1] for place, entry in enumerate(before))
+
+
+def _asked_again(layout: Layout) -> int:
+    """Replies that hold, and were asked for once more."""
+    again = 0
+    for folder in (layout.folder / "journals").iterdir():
+        records = read(folder)
+        counts = Counter(record.turn for record in records if isinstance(record, Replied))
+        again += sum(count - 1 for count in counts.values())
+        known: set[int] = set()
+        for record in records:
+            again += isinstance(record, Asking) and record.turn in known
+            if isinstance(record, Replied):
+                known.add(record.turn)
+    return again

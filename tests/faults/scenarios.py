@@ -1,0 +1,253 @@
+"""Each fault, as it is brought about in a run that trains, and the seconds until work went on."""
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from activities.execution.processes import supervisors
+from tests.faults import judged
+from tests.faults.judged import Loss, Seen
+from tests.faults.kills import GOES_ON, Struck, strike
+from tests.faults.proxy import Proxy
+from tests.faults.stand import GPU, LOOK, Stand, grown, written
+from workflows.calls import ALIVE, CONTROL
+
+BEYOND = ALIVE.total_seconds() + 5.0  # for a worker to be taken for dead
+TRAINS = 240.0
+
+
+@dataclass
+class Tries:
+    """What became of one kind of fault in one run."""
+
+    fault: str
+    tried: int = 0
+    since_death: list[float] = field(default_factory=list)  # seconds until work went on
+    since_return: list[float] = field(default_factory=list)
+    loss: Loss = field(default_factory=Loss)
+    delivered: bool = False
+    ended: str = ""
+
+    @property
+    def good(self) -> bool:
+        """One call in flight may be lost for each time that a process died."""
+        return self.delivered and self.loss.nothing and self.loss.calls <= self.tried
+
+
+@dataclass
+class Scene:
+    """A run on a stand, and what was certain of it before each fault."""
+
+    stand: Stand
+    run: str
+    chance: random.Random
+    tries: Tries
+    before: list[Seen] = field(default_factory=list)
+
+    async def look(self) -> int:
+        """Remembers how things stand, and returns how much the journals hold."""
+        layout = self.stand.layout(self.run)
+        self.before.append(judged.seen(layout, await self.stand.ledger(self.run)))
+        return written(layout)
+
+    async def trains(self) -> str:
+        """The job of a training that runs."""
+        until = time.time() + TRAINS
+        while True:
+            for name, state in judged.states(self.stand.layout(self.run)).items():
+                if (state.purpose, state.phase) == ("train", "running") and name.startswith("tuner."):
+                    return name
+            assert time.time() < until, f"no tuner trains within {TRAINS:.0f} s"
+            await asyncio.sleep(LOOK)
+
+    async def goes_on(self, size: int, died: float, returned: float) -> None:
+        at = await grown(self.stand.layout(self.run), size, within=GOES_ON)
+        assert at is not None, f"work did not go on within {GOES_ON:.0f} s"
+        self.tries.since_death.append(at - died)
+        self.tries.since_return.append(max(at - returned, 0.0))
+
+
+Fault = Callable[[Scene, int], Awaitable[None]]
+
+
+async def workers_killed(scene: Scene, times: int) -> None:
+    done, before = await strike(scene.stand, scene.run, times, scene.chance.randrange(2**31))
+    scene.before += before
+    _count(scene.tries, done)
+
+
+def _count(tries: Tries, done: list[Struck]) -> None:
+    tries.tried += len(done)
+    tries.since_death += [one.since_death for one in done if one.since_death is not None]
+    tries.since_return += [one.since_return for one in done if one.since_return is not None]
+
+
+async def server_killed(scene: Scene, times: int) -> None:
+    stand = scene.stand
+    for _ in range(times):
+        await scene.trains()
+        await scene.look()
+        died = time.time()
+        await stand.kill_server()
+        await asyncio.sleep(scene.chance.uniform(0.0, 5.0))
+        await stand.serve()
+        await _answers(scene, died)
+
+
+async def _answers(scene: Scene, died: float) -> None:
+    returned = time.time()
+    await scene.stand.state(scene.run)
+    scene.tries.tried += 1
+    scene.tries.since_death.append(time.time() - died)
+    scene.tries.since_return.append(time.time() - returned)
+
+
+async def all_killed(scene: Scene, times: int) -> None:
+    """Server and workers die at once; jobs live."""
+    stand = scene.stand
+    for _ in range(times):
+        await scene.trains()
+        size, died = await scene.look(), time.time()
+        await stand.kill_server()
+        for queue in (CONTROL, GPU):
+            await stand.end(queue, signal.SIGKILL)
+        await stand.serve()
+        for queue in (CONTROL, GPU):
+            stand.work(queue)
+        returned = time.time()
+        scene.tries.tried += 1
+        await scene.goes_on(size, died, returned)
+
+
+async def machine_restarted(scene: Scene, times: int) -> None:
+    """Every process of the run dies, jobs and their supervisors too."""
+    stand = scene.stand
+    for _ in range(times):
+        job = await scene.trains()
+        size, died = await scene.look(), time.time()
+        for queue in (CONTROL, GPU):
+            await stand.end(queue, signal.SIGKILL)
+        for process in supervisors(str(stand.layout(scene.run).job(job).resolve())):
+            process.kill()
+        await stand.kill_server()
+        await stand.serve()
+        for queue in (CONTROL, GPU):
+            stand.work(queue)
+        returned = time.time()
+        scene.tries.tried += 1
+        await scene.goes_on(size, died, returned)
+
+
+async def told_to_end(scene: Scene, times: int) -> None:
+    """SIGTERM: the worker hands over, and says so itself."""
+    stand = scene.stand
+    for _ in range(times):
+        await scene.trains()
+        size, died = await scene.look(), time.time()
+        took = await stand.end(GPU, signal.SIGTERM)
+        assert took < 20.0, f"a worker took {took:.0f} s to hand over"
+        stand.work(GPU)
+        scene.tries.tried += 1
+        await scene.goes_on(size, died, time.time())
+
+
+async def frozen(scene: Scene, times: int) -> None:
+    """A worker is stopped until it is taken for dead, another takes over, and then it comes back to life."""
+    stand = scene.stand
+    for number in range(times):
+        await scene.trains()
+        await scene.look()
+        old = stand.workers.pop(GPU)
+        stand.workers[f"frozen.{number}"] = old
+        old.process.send_signal(signal.SIGSTOP)
+        size, died = written(stand.layout(scene.run)), time.time()
+        stand.work(GPU)
+        scene.tries.tried += 1
+        await scene.goes_on(size, died, died)
+        old.process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(BEYOND / 2)  # for it to write what it still can
+        await stand.end(f"frozen.{number}")
+
+
+async def cut_off(scene: Scene, times: int) -> None:
+    """A worker's connection is blocked until it is taken for dead; it goes on as if nothing were, and then is back."""
+    stand = scene.stand
+    for number in range(times):
+        proxy = Proxy(stand.server.port)
+        stand.address, count = await proxy.start(), attempts(scene)
+        await scene.trains()
+        await stand.end(GPU)
+        stand.work(GPU)
+        stand.address = None
+        await begun(scene, count)
+        await scene.trains()
+        await scene.look()
+        stand.workers[f"cut.{number}"] = stand.workers.pop(GPU)
+        count, died = attempts(scene), time.time()
+        proxy.cut()
+        stand.work(GPU)
+        scene.tries.tried += 1
+        scene.tries.since_death.append(await begun(scene, count) - died)
+        proxy.mend()
+        await asyncio.sleep(BEYOND / 2)  # for it to write what it still can
+        await stand.end(f"cut.{number}")
+        await proxy.close()
+
+
+def attempts(scene: Scene) -> int:
+    return len(list((scene.stand.layout(scene.run).folder / "journals").glob("*/a*.jsonl")))
+
+
+async def begun(scene: Scene, count: int) -> float:
+    """When a further attempt began, in seconds since the epoch."""
+    until = time.time() + GOES_ON
+    while attempts(scene) <= count:
+        assert time.time() < until, f"no further attempt began within {GOES_ON:.0f} s"
+        await asyncio.sleep(LOOK)
+    return time.time()
+
+
+async def second_worker(scene: Scene, times: int) -> None:
+    """Of two workers one is killed: the other takes its work over by itself."""
+    stand = scene.stand
+    for number in range(times):
+        await scene.trains()
+        stand.work(GPU, name=f"second.{number}")
+        size, died = await scene.look(), time.time()
+        await stand.end(GPU, signal.SIGKILL)
+        scene.tries.tried += 1
+        await scene.goes_on(size, died, died)
+        stand.workers[GPU] = stand.workers.pop(f"second.{number}")
+
+
+FAULTS: dict[str, Fault] = {
+    "worker killed at a planned moment": workers_killed,
+    "server killed": server_killed,
+    "server and workers killed at once": all_killed,
+    "machine restarted": machine_restarted,
+    "worker told to end (SIGTERM)": told_to_end,
+    "worker frozen, then back": frozen,
+    "worker cut off, then back": cut_off,
+    "one of two workers killed": second_worker,
+}
+
+
+async def staged(fault: str, home: Path, task: Path, *, times: int, minutes: float, seed: int) -> Tries:
+    """One run of its own, broken so many times by one kind of fault, to its end."""
+    stand = await Stand.up(home)
+    try:
+        run = await stand.run(task, "--minutes", minutes, "--candidates", 2)
+        scene = Scene(stand, run, random.Random(seed), Tries(fault))
+        await FAULTS[fault](scene, times)
+        state = await stand.ended(run, minutes * 60 + 300)
+        scene.tries.delivered = state.phase == "DONE" and state.verified is True
+        scene.tries.ended = f"{state.phase}: {state.why}"
+        scene.tries.loss = judged.loss(stand.layout(run), scene.before, await stand.ledger(run))
+        assert (await stand.shell("history", run, "--verify")).code == 0, "the history does not verify"
+        return scene.tries
+    finally:
+        await stand.down()
