@@ -32,6 +32,10 @@ class Write(Input):
     text: str
 
 
+class Place(Input):
+    place: int
+
+
 class Nothing(Input):
     pass
 
@@ -124,6 +128,9 @@ class World:
         async def crash(_given: Nothing, _call: Call) -> Done:
             raise OSError("the disk is gone")
 
+        async def read(given: Place, _call: Call) -> Done:
+            return Done(f"{given.place} " + "y" * 6_000)
+
         async def picture(_given: Nothing, _call: Call) -> Done:
             return Done("a curve", images=(Image(media_type="image/png", data="aGk="),))
 
@@ -136,6 +143,7 @@ class World:
             Tool("work", "", Nothing, work),
             Tool("fail", "", Nothing, fail),
             Tool("crash", "", Nothing, crash),
+            Tool("read", "", Place, read, reads_only=True),
             Tool("picture", "", Nothing, picture, reads_only=True),
             Tool("report", "", Nothing, report),
         )
