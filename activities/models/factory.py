@@ -1,8 +1,10 @@
 """From a model's name to the model."""
 
+from typing import Protocol, runtime_checkable
+
 from activities.errors import BadInput
 from activities.models.base import Model
-from activities.models.claude import Address, Claude
+from activities.models.claude.address import Address
 from activities.models.playbook import Playbook
 
 AVAILABLE = (
@@ -13,6 +15,13 @@ AVAILABLE = (
     "foundry/NAME",
     "server/NAME (any server that speaks the Messages API, at ANTHROPIC_BASE_URL)",
 )
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A model that holds connections."""
+
+    async def close(self) -> None: ...
 
 
 class Models:
@@ -31,7 +40,7 @@ class Models:
         """Closes their connections."""
         made, self._made = self._made, {}
         for one in made.values():
-            if isinstance(one, Claude):
+            if isinstance(one, Closable):
                 await one.close()
 
 
@@ -42,4 +51,7 @@ def model(name: str) -> Model:
     address = Address.of(name)
     if address is None:
         raise BadInput(f"model {name!r} is not available; there is: {', '.join(AVAILABLE)}")
+    # imported here: the SDK takes seconds, which a run of the playbook need not wait for
+    from activities.models.claude.client import Claude
+
     return Claude(address)

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from activities.models.claude import Address, Claude
-from activities.models.claude.platforms import connect
+from activities.models.claude.address import Address
+from activities.models.claude.client import Claude
+from activities.models.claude.connect import connect
 from tests.models.wire import KEY, REQUEST, Server, running
 
 

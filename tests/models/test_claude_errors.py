@@ -12,8 +12,9 @@ import pytest
 
 from activities.errors import Impossible, NeedsPerson
 from activities.models.base import TooLong, Unavailable
-from activities.models.claude import Address, Claude
-from activities.models.claude.platforms import connect
+from activities.models.claude.address import Address
+from activities.models.claude.client import Claude
+from activities.models.claude.connect import connect
 from tests.models.wire import KEY, REQUEST, Answer, Server, refusal, reply, sse, streamed, text
 
 RESUME = "aibuildai resume RUN"

@@ -5,9 +5,10 @@ from typing import Any, cast
 import anthropic
 import pytest
 
-from activities.models.claude import Address, Claude
 from activities.models.claude.abilities import abilities
-from activities.models.claude.platforms import connect
+from activities.models.claude.address import Address
+from activities.models.claude.client import Claude
+from activities.models.claude.connect import connect
 from activities.models.claude.request import wire
 from schemas.message import (
     Effort,

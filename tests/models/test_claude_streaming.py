@@ -1,12 +1,19 @@
 """What Claude streams becomes a reply, and goes back as it came."""
 
+import copy
 import json
+import random
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.models.base import Unavailable
-from activities.models.claude import Address, Claude
+from activities.models.claude.address import Address
+from activities.models.claude.client import Claude
+from activities.models.claude.streaming import Assembly
+from activities.models.factory import model
 from schemas.budget import Usage
 from schemas.message import Message, Reply
 from tests.models.wire import REQUEST, Answer, Event, Server, block, call, reply, sse, streamed, text
@@ -207,6 +214,21 @@ async def test_a_model_without_a_price_has_unknown_cost(server: Server) -> None:
     assert said.usage.output_tokens == 55
 
 
+async def test_a_price_of_ones_own_for_a_platform_holds_for_what_it_serves(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIBUILDAI_HOME", str(tmp_path))
+    (tmp_path / "prices.json").write_text('{"models": {"server/claude-opus-5-5": {"input": 0, "output": 1}}}')
+    gateway = model("server/claude-opus-5-5")
+    server.will(streamed(reply(text("Hi."))), streamed(reply(text("Hi."), model="claude-haiku-5-5")))
+    asked = REQUEST.model_copy(update={"model": "server/claude-opus-5-5"})
+    assert (await gateway.ask(asked)).dollars == pytest.approx(55 / 1e6)
+    fallen_back = (11 + 10 * 1.25 + 20 * 2 + 400 * 0.1) * 0.1 + 55 * 0.5
+    assert (await gateway.ask(asked)).dollars == pytest.approx(fallen_back / 1e6)
+    assert isinstance(gateway, Claude)
+    await gateway.close()
+
+
 WHOLE = reply(THINKING, text("Let me see."), call("train", '{"minutes":', " 5}"), reason="tool_use")
 
 
@@ -269,6 +291,32 @@ async def test_a_reply_that_does_not_parse_can_be_asked_for_again(server: Server
     with pytest.raises(Unavailable):
         await claude.ask(REQUEST)
     assert (await claude.ask(REQUEST)).tool_uses[0].input == {"minutes": 5}
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_whatever_a_stream_holds_it_is_a_reply_or_malformed(seed: int) -> None:
+    """A gateway's idea of the API must not become an error that nobody asks again after."""
+    chance = random.Random(seed)
+    events = copy.deepcopy(reply(THINKING, SEARCH, block(FOUND), CITED, call("train", '{"a": 1}'), reason="tool_use"))
+    for _ in range(chance.randrange(1, 4)):
+        _spoil(chance.choice(events), chance)
+    assembly = Assembly("5m")
+    with suppress(ValueError):
+        for event in events:
+            assembly.take(event)
+        assert Reply.model_validate_json(assembly.reply().model_dump_json()) == assembly.reply()
+    assert assembly.usage.tokens >= 0
+
+
+def _spoil(value: Event, chance: random.Random) -> None:
+    """Drops or replaces something in it, at some depth."""
+    key = chance.choice(list(value))
+    if isinstance(value[key], dict) and value[key] and chance.random() < 0.7:
+        _spoil(value[key], chance)
+    elif chance.random() < 0.5:
+        del value[key]
+    else:
+        value[key] = chance.choice([None, 7, -1, "x", [], {}, [1], {"type": "text"}, True, 1.5, "\ud800"])
 
 
 async def test_calls_one_after_another_share_a_connection(server: Server, claude: Claude) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from activities.errors import BadInput
-from activities.models.claude import Claude
+from activities.models.claude.client import Claude
 from activities.models.factory import Models, model
 from activities.models.playbook import Playbook
 from tests.models.wire import KEY, REQUEST, Server, reply, streamed, text

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from activities.errors import Impossible, NeedsPerson
 from activities.models.base import Model, Unavailable
-from activities.models.claude import Claude
+from activities.models.claude.client import Claude
 from activities.models.recorded import Exchange, kept
 from activities.models.scripted import ScriptedModel, calls, says
 from activities.workspace.layout import Layout

@@ -7,7 +7,8 @@ import anthropic
 
 from activities.errors import NeedsPerson
 from activities.models.base import Unavailable
-from activities.models.claude.platforms import AGAIN, Address, Platform, secrets
+from activities.models.claude.address import Address, Platform
+from activities.models.claude.connect import AGAIN, secrets
 from schemas.budget import Usage
 
 KEY = re.compile(r"sk-ant-[\w-]+")

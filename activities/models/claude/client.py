@@ -9,11 +9,13 @@ import httpx2
 from anthropic import AsyncStream
 
 from activities.errors import BadInput, NeedsPerson
+from activities.models.claude.address import Address
 from activities.models.claude.call import Call
+from activities.models.claude.connect import Client, connect
 from activities.models.claude.errors import understood, unequipped
-from activities.models.claude.platforms import Address, Client, connect
 from activities.models.claude.request import wire
 from activities.models.claude.streaming import Assembly
+from activities.models.names import plain
 from activities.models.prices import PriceList, price_list
 from schemas.budget import Usage
 from schemas.message import ModelRequest, Reply
@@ -45,8 +47,7 @@ class Claude:
             if meant is None:
                 raise
             raise meant from None
-        served = reply.model if prices.price(reply.model) else request.model
-        return reply.model_copy(update={"dollars": prices.dollars(served, reply.usage)})
+        return reply.model_copy(update={"dollars": prices.dollars(_billed(request, reply, prices), reply.usage)})
 
     async def close(self) -> None:
         """Closes connections; a later call opens new ones."""
@@ -80,6 +81,12 @@ async def _read_out(stream: AsyncStream[object]) -> None:
         async with asyncio.timeout(REST):
             async for _ in stream:
                 pass
+
+
+def _billed(request: ModelRequest, reply: Reply, prices: PriceList) -> str:
+    """The name that has the price: as it was asked for, unless another model served."""
+    same = plain(reply.model) == plain(request.model)
+    return request.model if same or prices.price(reply.model) is None else reply.model
 
 
 def _prices() -> PriceList:

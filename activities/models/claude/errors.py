@@ -11,7 +11,7 @@ import httpx2
 
 from activities.errors import NeedsPerson
 from activities.models.claude.call import Call, shown
-from activities.models.claude.platforms import AGAIN
+from activities.models.claude.connect import AGAIN
 from activities.models.claude.refusals import refused
 
 UNREACHABLE_SETTINGS = (

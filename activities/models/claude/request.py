@@ -7,7 +7,7 @@ on that. So nothing here depends on the turn but the messages themselves.
 from typing import Any
 
 from activities.models.claude.abilities import abilities
-from activities.models.claude.platforms import Address, Platform
+from activities.models.claude.address import Address, Platform
 from schemas.message import Message, ModelRequest, TextBlock
 
 # The version that searches and nothing else: later ones run code to filter what they find.

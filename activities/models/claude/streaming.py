@@ -14,6 +14,8 @@ from schemas.message import Reply, StopReason
 REASONS: dict[str, StopReason] = {reason: reason for reason in get_args(StopReason)} | {
     "model_context_window_exceeded": "context_window"
 }
+ARGUMENTS = "partial_json"
+IN_PARTS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": ARGUMENTS}
 
 
 class Malformed(ValueError):
@@ -32,7 +34,7 @@ class Assembly:
         self._usage: dict[str, Any] = {}
         self._end: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
-        self._inputs: dict[int, str] = {}  # of tool calls, as text
+        self._parts: dict[tuple[int, str], list[str]] = {}  # of what comes in parts, by block and field
         self.answered = False
         self.whole = False
 
@@ -76,7 +78,7 @@ class Assembly:
                 message = event["message"]
                 self._model, self._usage = message["model"], later({}, message["usage"])
             case "content_block_start":
-                self._blocks[event["index"]] = dict(event["content_block"])
+                self._start(event["index"], event["content_block"])
             case "content_block_delta":
                 self._grow(event["index"], event["delta"])
             case "message_delta":
@@ -85,30 +87,38 @@ class Assembly:
             case "message_stop":
                 self.whole = bool(self._model)
 
+    def _start(self, place: object, block: Mapping[str, Any]) -> None:
+        if not isinstance(place, int):
+            raise Malformed("a block has no place")
+        self._blocks[place] = dict(block)
+
     def _grow(self, place: int, delta: Mapping[str, Any]) -> None:
-        block = self._blocks[place]
-        match delta["type"]:
-            case "text_delta":
-                block["text"] = (block.get("text") or "") + delta["text"]
-            case "thinking_delta":
-                block["thinking"] = (block.get("thinking") or "") + delta["thinking"]
-            case "signature_delta":
-                block["signature"] = delta["signature"]
-            case "citations_delta":
-                block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
-            case "input_json_delta":
-                self._inputs[place] = self._inputs.get(place, "") + delta["partial_json"]
+        block, kind = self._blocks[place], delta["type"]
+        if field := IN_PARTS.get(kind):
+            self._parts.setdefault((place, field), []).append(_text(delta[field]))
+        elif kind == "signature_delta":
+            block["signature"] = delta["signature"]
+        elif kind == "citations_delta":
+            block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
 
     def _block(self, place: int) -> dict[str, Any]:
-        block = self._blocks[place]
-        text = self._inputs.get(place, "")
-        return block if not text else {**block, "input": _parsed(text) or {}}
+        block = dict(self._blocks[place])
+        for field in ("text", "thinking"):
+            if (place, field) in self._parts:
+                block[field] = _text(block.get(field) or "") + self._joined(place, field)
+        arguments = self._joined(place, ARGUMENTS)
+        return {**block, "input": _parsed(arguments) or {}} if arguments else block
 
     def _broken(self) -> Iterator[tuple[int, str]]:
         """The arguments of tool calls as text, where they are no JSON object."""
-        for place, text in self._inputs.items():
-            if self._blocks[place].get("type") == "tool_use" and text and _parsed(text) is None:
-                yield place, text
+        for place, field in self._parts:
+            if field == ARGUMENTS and self._blocks[place].get("type") == "tool_use":
+                text = self._joined(place, field)
+                if text and _parsed(text) is None:
+                    yield place, text
+
+    def _joined(self, place: int, field: str) -> str:
+        return "".join(self._parts.get((place, field), ()))
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -123,6 +133,12 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Malformed("a text is none")
+    return value
 
 
 def _explanation(details: object) -> str:

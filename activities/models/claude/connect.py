@@ -1,4 +1,4 @@
-"""Where Claude is asked: Anthropic's own API, or a platform, each by the SDK's own client.
+"""The SDK's own client for each platform.
 
 Keys, regions and addresses are read from the worker's environment, by the SDK, under the names that it documents.
 """
@@ -6,20 +6,19 @@ Keys, regions and addresses are read from the worker's environment, by the SDK, 
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 
 import anthropic
 import httpx2
 
 from activities.errors import NeedsPerson
+from activities.models.claude.address import Address, Platform
 
 CONNECT = 15.0  # seconds
 # Between bytes: pings come in between while a model thinks, so a connection that is silent for longer is dead. A local
 # server sends none while it reads a long prompt.
 SILENCE = 300.0
 AGAIN = "where the workers run, restart them (aibuildai down, then aibuildai up), then: aibuildai resume RUN"
-INVOKED = re.compile(r"^arn:|^[a-z-]+\.anthropic\.|-v\d+(:\d+)?$")  # Bedrock's older names: by region, or versioned
+SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|ANTHROPIC_CUSTOM_HEADERS")  # in the name of a variable
 
 Client = (
     anthropic.AsyncAnthropic
@@ -27,65 +26,6 @@ Client = (
     | anthropic.AsyncAnthropicBedrockMantle
     | anthropic.AsyncAnthropicVertex
 )
-
-
-class Platform(StrEnum):
-    API = "api"
-    SERVER = "server"
-    BEDROCK = "bedrock"
-    VERTEX = "vertex"
-    FOUNDRY = "foundry"
-
-    @property
-    def words(self) -> str:
-        return _WORDS[self]
-
-    @property
-    def access(self) -> str:
-        """What a person sets so that the platform lets them in."""
-        return _ACCESS[self]
-
-    @property
-    def extra(self) -> str | None:
-        """The SDK's optional part that holds the platform's credentials."""
-        return {Platform.BEDROCK: "anthropic[bedrock]", Platform.VERTEX: "anthropic[vertex]"}.get(self)
-
-
-_WORDS = {
-    Platform.API: "the Claude API",
-    Platform.SERVER: "the server at ANTHROPIC_BASE_URL",
-    Platform.BEDROCK: "Amazon Bedrock",
-    Platform.VERTEX: "Google Cloud's Vertex AI",
-    Platform.FOUNDRY: "Microsoft Foundry",
-}
-_ACCESS = {
-    Platform.API: "a valid ANTHROPIC_API_KEY",
-    Platform.SERVER: "ANTHROPIC_BASE_URL, and an ANTHROPIC_API_KEY that the server takes,",
-    Platform.BEDROCK: "AWS_REGION, and AWS credentials or AWS_BEARER_TOKEN_BEDROCK,",
-    Platform.VERTEX: "CLOUD_ML_REGION, ANTHROPIC_VERTEX_PROJECT_ID and Google application credentials",
-    Platform.FOUNDRY: "ANTHROPIC_FOUNDRY_RESOURCE and ANTHROPIC_FOUNDRY_API_KEY",
-}
-
-
-@dataclass(frozen=True)
-class Address:
-    """A model on a platform, under the name that it has there."""
-
-    platform: Platform
-    name: str
-
-    @classmethod
-    def of(cls, name: str) -> "Address | None":
-        """`claude-opus-5-5`, or `bedrock/NAME` and so on; None for a name of neither form."""
-        before, slash, rest = name.partition("/")
-        if slash and rest.strip() and before in set(Platform) - {Platform.API}:
-            return cls(Platform(before), rest)
-        return cls(Platform.API, name) if name.startswith("claude-") and not slash else None
-
-    @property
-    def invoked(self) -> bool:
-        """Whether it is one of Bedrock's models that are called by InvokeModel, not by the Messages API."""
-        return self.platform is Platform.BEDROCK and bool(INVOKED.search(self.name))
 
 
 def connect(address: Address, silence: float = SILENCE) -> Client:
@@ -127,8 +67,5 @@ def _check_key(client: Client) -> None:
 
 def secrets() -> tuple[str, ...]:
     """What must not be shown, as this process has it: keys and tokens of any platform."""
-    named = [value for name, value in os.environ.items() if _SECRET.search(name)]
+    named = [value for name, value in os.environ.items() if SECRET.search(name)]
     return tuple(sorted((value.strip() for value in named if len(value.strip()) >= 8), key=len, reverse=True))
-
-
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|ANTHROPIC_CUSTOM_HEADERS")
