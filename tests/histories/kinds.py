@@ -11,10 +11,11 @@ from schemas.decision import Discard, Tune, Wait
 from schemas.delivery import DeliveryRequest, Verified
 from schemas.event import LedgerEntry
 from schemas.person import Extension, Stop
-from schemas.role import CodeReport, CodeRequest, TuneRequest
+from schemas.role import CodeReport, CodeRequest, DesignReport, DesignRequest, FellBack, TuneRequest
 from schemas.run import RunSpec
 from schemas.state import Managed, ManageRequest, RunState
-from tests.workflows.facts import spec
+from tests.workflows.facts import bounded, spec
+from tests.workflows.facts import spoken as language
 from tests.workflows.stage import Stage, holding, plain_manager, staged, start, tuning, until
 from workflows.build import BuildWorkflow
 
@@ -149,6 +150,41 @@ async def steered(client: Client) -> Taken:
     return await ended(client, stage, spec(candidates=2), act)
 
 
+async def spoken(client: Client) -> Taken:
+    """Language models: a turn without an answer, a look aside, a fallback, weights, a refused key, money that is added."""
+    stage, gate = holding()
+    broken, refused = iter([True]), iter([True])
+    fell = (FellBack(model="claude-opus-5", calls=1, why="it was overloaded"),)
+
+    async def manager(request: ManageRequest) -> Managed:
+        if next(broken, False):
+            raise RuntimeError("529 overloaded")
+        return await stage._manager(request)
+
+    async def designer(request: DesignRequest) -> DesignReport:
+        report = await stage._designer(request)
+        return report.model_copy(update={"weights": ("org/model",), "fell_back": fell})
+
+    async def coder(request: CodeRequest) -> CodeReport:
+        if next(refused, False):
+            raise ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+        return CodeReport(invocation=request.invocation, candidate=request.candidate, revision="code")
+
+    async def act(handle: Handle) -> None:
+        await until(handle, lambda state: state.turns == 1)
+        await handle.execute_update(BuildWorkflow.steer, "it is back")
+        await until(handle, lambda state: state.paused == "system")
+        await handle.execute_update(BuildWorkflow.resume)
+        at_work = await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.extend, Extension(dollars=1))
+        await until(handle, lambda state: state.turns > at_work.turns)
+        gate.set()
+
+    stage.parts.update({"manager": manager, "designer": designer, "coder": coder})
+    asked = language(candidates=1, parallel=1, attempts=1, routing=True, fallback="claude-opus-5")
+    return await ended(client, stage, bounded(asked, dollars=10.0), act)
+
+
 async def paused(client: Client) -> Taken:
     """Taken while the run is paused, with nothing in flight."""
     stage, gate = holding()
@@ -176,4 +212,4 @@ async def unfinished(client: Client) -> Taken:
     return found
 
 
-PLAYED = (delivered, greedy, continued, stopped, failed, attempts, contested, steered, paused, unfinished)
+PLAYED = (delivered, greedy, continued, stopped, failed, attempts, contested, steered, spoken, paused, unfinished)

@@ -240,3 +240,12 @@ async def entries(handle: WorkflowHandle[Any, Any]) -> list[LedgerEntry]:
 
 def events(found: list[LedgerEntry], kind: type) -> list[Any]:
     return [entry.event for entry in found if isinstance(entry.event, kind)]
+
+
+async def heard(handle: WorkflowHandle[Any, Any], kind: type, times: int) -> list[Any]:
+    """Reads the ledger until it has so many events of a kind; the test's own time limit bounds it."""
+    while True:
+        found = events(await entries(handle), kind)
+        if len(found) >= times:
+            return found
+        await asyncio.sleep(0.02)

@@ -12,7 +12,7 @@ from schemas.event import AttemptFailed, InvocationFailed, RunPaused, RunResumed
 from schemas.person import Stop
 from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest
 from tests.workflows.facts import spec
-from tests.workflows.stage import Stage, entries, events, staged, start, until
+from tests.workflows.stage import Stage, entries, events, heard, staged, start, until
 from workflows.build import BuildWorkflow
 
 pytestmark = pytest.mark.timeout(60)
@@ -133,8 +133,7 @@ async def test_several_that_need_the_same_person_pause_the_run_once(client: Clie
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spec(candidates=3))
         await until(handle, lambda state: state.paused == "system")
-        while len(events(await entries(handle), AttemptFailed)) < 3:
-            await asyncio.sleep(0.02)
+        await heard(handle, AttemptFailed, 3)
         await handle.execute_update(BuildWorkflow.resume)
         state = await handle.result()
         found = await entries(handle)

@@ -5,12 +5,12 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from schemas.decision import Tune, Wait
-from schemas.event import (
-    DecisionRefused,
-)
+from schemas.event import DecisionRefused, ManagerDecided
 from schemas.state import Managed, ManageRequest
 from tests.workflows.facts import spec
-from tests.workflows.stage import Stage, entries, events, staged, start
+from tests.workflows.stage import Stage, entries, events, staged, start, until
+from workflows.build import BuildWorkflow
+from workflows.exploring import FIRST_REST
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -59,3 +59,24 @@ async def test_the_greedy_policy_steers_without_a_manager(client: Client) -> Non
         state = await (await start(client, queue, spec(candidates=2, policy="greedy"))).result()
     assert state.phase == "DONE"
     assert stage.requests("manager") == []
+
+
+async def test_a_note_has_a_manager_asked_again_at_once(client: Client) -> None:
+    outage = iter([True])
+
+    async def manager(request: ManageRequest) -> Managed:
+        if next(outage, False):
+            raise RuntimeError("529 overloaded")
+        return await Stage()._manager(request)
+
+    stage = Stage({"manager": manager})
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1, attempts=1))
+        await until(handle, lambda state: state.turns == 1)
+        await handle.execute_update(BuildWorkflow.steer, "it is back")
+        state = await handle.result()
+        turns = [entry for entry in await entries(handle) if isinstance(entry.event, ManagerDecided)]
+    assert state.phase == "DONE"
+    assert (turns[1].at - turns[0].at).total_seconds() < FIRST_REST / 2
+    told = [event.kind for event in stage.requests("manager")[1].happenings]
+    assert told[:2] == ["run_prepared", "invocation_reported"]

@@ -73,6 +73,7 @@ def test_the_ledger_comes_out_as_it_was_to_the_last_digest(derived: dict[str, li
         ("attempts", "DONE"),
         ("contested", "DONE"),
         ("steered", "STOPPED"),
+        ("spoken", "DONE"),
         ("stopped", "STOPPED"),
         ("failed", "FAILED"),
         ("paused", "EXPLORING"),
