@@ -45,7 +45,7 @@ class Journaled:
         size, refused = 0, dict[str, str]()
         while (replied := await self._said(messages, SIZES[size], refused)) is None or replied.part != "said":
             if replied is None or replied.reply.stop_reason == "context_window":
-                await self._keeping.keep(self._keeping.squeezed(messages))
+                await self._squeeze(messages, replied=replied is not None)
             elif replied.reply.stop_reason == "refusal":
                 refused[replied.asked or self._live.minds[0].name] = _refusal(replied.reply)
             else:
@@ -69,7 +69,7 @@ class Journaled:
         """Condenses a conversation that has outgrown its limit, or goes on with what an older attempt began."""
         recalled = self._replied.get(self.turns + 1)
         if recalled is None and self._keeping.crowded(messages):
-            cleared = self._keeping.cleared(messages)
+            cleared = self._keeping.cleared(messages, self.turns)
             await self._keeping.keep(cleared or await self._summed_up(messages))
         elif recalled is not None and recalled.part == "summary":
             await self._keeping.keep(await self._summed_up(messages))
@@ -80,7 +80,13 @@ class Journaled:
             self._live.minds, SIZES[0], lambda: self._keeping.asked_to_sum_up(messages), lambda _reply: "summary"
         )
         usable = replied is not None and replied.reply.stop_reason not in ("refusal", "context_window")
-        return self._keeping.summed_up(messages, replied.reply.text if replied is not None and usable else "")
+        text = replied.reply.text if replied is not None and usable else ""
+        return self._keeping.summed_up(messages, self.turns, text)
+
+    async def _squeeze(self, messages: Sequence[Message], *, replied: bool) -> None:
+        """Makes smaller what does not fit, unless an older attempt did so after the reply that said it."""
+        if not (replied and self._keeping.recalled(self.turns)):
+            await self._keeping.keep(self._keeping.squeezed(messages, self.turns))
 
     async def _said(self, messages: Sequence[Message], size: int, refused: dict[str, str]) -> Replied | None:
         minds = [mind for mind in self._live.minds if mind.name not in refused]

@@ -37,6 +37,7 @@ class Keeping:
         self._live = live
         self._journal = journal
         mine = [record for record in journal.records if isinstance(record, Condensed)]
+        self._recalled = {step.turn for step in mine}
         self._condensed = [*known.condensed, *mine]
         self._size = known.size
         self._numbers: dict[int, tuple[int, ...]] = {}
@@ -63,9 +64,13 @@ class Keeping:
             return False
         return self._tokens(messages) > self._live.context_tokens
 
-    def cleared(self, messages: Sequence[Message]) -> Condensed | None:
+    def recalled(self, turn: int) -> bool:
+        """True if an older attempt condensed the conversation right after that turn."""
+        return turn in self._recalled
+
+    def cleared(self, messages: Sequence[Message], turn: int) -> Condensed | None:
         """The conversation without old results, if that is at most half the limit: so it is done rarely."""
-        step = self._clearing(messages, context.KEPT)
+        step = self._clearing(messages, turn, context.KEPT)
         if step is None:
             return None
         fixed = len(self._live.system) + sum(len(spec.model_dump_json()) for spec in self._live.toolbox.specs)
@@ -73,23 +78,23 @@ class Keeping:
         after = fixed + context.characters(context.outline(messages, [*self._condensed, step]).sent)
         return step if self._tokens(messages) * after / before <= self._live.context_tokens / 2 else None
 
-    def squeezed(self, messages: Sequence[Message]) -> Condensed:
+    def squeezed(self, messages: Sequence[Message], turn: int) -> Condensed:
         """The next smaller form of what does not fit a model's window: without old results, then in short.
 
         Raises Impossible once there is none.
         """
         tried = [step for step in self._condensed if step.messages == len(messages)]
-        cleared = None if tried else self._clearing(messages, 1)
+        cleared = None if tried else self._clearing(messages, turn, 1)
         if cleared is not None:
             return cleared
         if len(messages) == 1 or any(step.summary for step in tried):
             raise Impossible("the conversation does not fit the model's context window, even in short")
-        return self.summed_up(messages, "")
+        return self.summed_up(messages, turn, "")
 
-    def summed_up(self, messages: Sequence[Message], summary: str) -> Condensed:
+    def summed_up(self, messages: Sequence[Message], turn: int, summary: str) -> Condensed:
         """The conversation in short: as the model wrote it down, else in a form that takes no model."""
         text = summary.strip() or context.digest(messages, self._condensed)
-        return Condensed(messages=len(messages), summary=text)
+        return Condensed(turn=turn, messages=len(messages), summary=text)
 
     async def keep(self, step: Condensed) -> None:
         """Writes the decision down, unless an older attempt did."""
@@ -98,10 +103,10 @@ class Keeping:
             await self._journal.append(step)
             self._condensed.append(step)
 
-    def _clearing(self, messages: Sequence[Message], keep: int) -> Condensed | None:
+    def _clearing(self, messages: Sequence[Message], turn: int, keep: int) -> Condensed | None:
         outlined = context.outline(messages, self._condensed)
         cleared = context.clearing(outlined, self._numbers, keep=keep, readable=self._live.readable)
-        return Condensed(messages=len(messages), cleared=tuple(cleared)) if cleared else None
+        return Condensed(turn=turn, messages=len(messages), cleared=tuple(cleared)) if cleared else None
 
     def _tokens(self, messages: Sequence[Message]) -> float:
         """Of the next request, if it were sent as things stand."""

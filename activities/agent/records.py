@@ -111,10 +111,12 @@ class Cleared(Record):
 class Condensed(Record):
     """From here on, less of the conversation's first `messages` messages is sent; the journal keeps all of them.
 
-    Either results were cleared, or `summary` stands for all but the first message and the last of them.
+    Either results were cleared, or `summary` stands for all but the first message and the last of them. `turn` is that
+    of the last reply before.
     """
 
     kind: Literal["condensed"] = "condensed"
+    turn: int
     messages: int
     cleared: tuple[Cleared, ...] = ()
     summary: str = ""

@@ -216,7 +216,7 @@ TALK = (
 
 
 def test_thoughts_before_the_first_change_stay_and_later_ones_are_left_out() -> None:
-    step = Condensed(messages=7, cleared=(Cleared(message=2, block=0, text="gone"),))
+    step = Condensed(turn=1, messages=7, cleared=(Cleared(message=2, block=0, text="gone"),))
     sent = context.outline(TALK, [step]).sent
     assert sent[:2] == TALK[:2]
     assert sent[2].content == (result("1", "gone"),)
@@ -230,7 +230,7 @@ def test_a_picture_is_cleared_with_its_words() -> None:
 
 
 def test_the_last_results_are_told_as_text_after_a_summary() -> None:
-    (first,) = context.outline(TALK, [Condensed(messages=7, summary="so far")]).sent
+    (first,) = context.outline(TALK, [Condensed(turn=1, messages=7, summary="so far")]).sent
     begin, summary, told, picture = first.content
     assert begin == TextBlock(text="begin")
     assert isinstance(summary, TextBlock)
@@ -241,7 +241,7 @@ def test_the_last_results_are_told_as_text_after_a_summary() -> None:
 
 def test_a_second_summary_takes_the_place_of_the_first() -> None:
     more = (*TALK, message("assistant", use("3")), message("user", result("3", "short")))
-    steps = [Condensed(messages=7, summary="first"), Condensed(messages=9, summary="second")]
+    steps = [Condensed(turn=1, messages=7, summary="first"), Condensed(turn=1, messages=9, summary="second")]
     (first,) = context.outline(more, steps).sent
     assert "first" not in json.dumps(first.model_dump(mode="json"))
     assert "first" in context.digest(more, steps[:1])
