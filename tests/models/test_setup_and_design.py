@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from schemas.candidate import Candidate
-from schemas.role import DesignRequest, SetupRequest
-from schemas.tool import KnowledgeEntry
+from schemas.role import DesignRequest, SetupRequest, Weights
+from schemas.tool import Fetched, Installed, KnowledgeEntry
 from tests.models.world import CATALOGUE, World, candidate, common, play, recipe
 
 LINES = "\n".join(json.dumps({"step": n, "valid_loss": loss}) for n, loss in enumerate([1.0, 0.6, 0.5, 0.7, 0.9]))
@@ -39,6 +39,39 @@ async def test_setup_says_what_could_not_be_read() -> None:
     await play(world, SetupRequest(**common("setup")))
     assert world.ended is not None
     assert world.ended.name == "give_up"
+
+
+class Shop(World):
+    """Where some things are to be had."""
+
+    def _install(self, given: dict[str, Any]) -> Installed | None:
+        return Installed(environment="/e", packages=("xgboost==3.0",)) if given["packages"] == ["xgboost"] else None
+
+    def _fetch_weights(self, given: dict[str, Any]) -> Fetched | None:
+        weights = Weights(name="org/tiny", revision="c", digest="d", size=1, files=1)
+        return Fetched(weights=weights, path="/weights/org--tiny") if given["name"] == "org/tiny" else None
+
+
+async def test_what_a_design_asks_for_is_got_one_by_one() -> None:
+    world = Shop()
+    asked = {"candidate": 1, "packages": ("xgboost", "nothing"), "weights": ("org/tiny", "org/none@v1")}
+    await play(world, SetupRequest(**common("setup", **asked)))
+    assert world.used("install") == [{"packages": ["xgboost"]}, {"packages": ["nothing"]}]
+    assert world.used("fetch_weights") == [{"name": "org/tiny"}, {"name": "org/none@v1"}]
+    assert world.files == {}
+    assert world.ended is not None
+    assert world.ended.name == "report_setup"
+    summary = world.ended.input["summary"]
+    assert summary.startswith("Got xgboost, org/tiny. By rules")
+    assert "Not to be had: nothing: there is no such file; org/none@v1:" in summary
+
+
+async def test_where_nothing_is_to_be_had_setup_gives_up() -> None:
+    world = Shop()
+    await play(world, SetupRequest(**common("setup", candidate=1, weights=("org/none",))))
+    assert world.ended is not None
+    assert world.ended.name == "give_up"
+    assert "org/none" in world.ended.input["why"]
 
 
 @pytest.mark.parametrize(("number", "family"), [(1, "boosted trees"), (2, "linear"), (3, "extra trees")])
