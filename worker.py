@@ -6,6 +6,7 @@ under supervisors of their own, and the next worker finds them.
 
 import argparse
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -21,7 +22,8 @@ from activities.bookkeeping import BookkeepingActivities
 from activities.delivering import DeliveryActivities
 from activities.execution.devices import discover
 from activities.host import Host
-from activities.models.factory import model
+from activities.models.base import Model
+from activities.models.factory import Models, model
 from activities.preparation import PreparationActivities
 from activities.roles import RoleActivities
 from activities.scoring import ScoringActivities
@@ -37,9 +39,9 @@ GRACE = timedelta(seconds=20)
 AGENTS_AT_ONCE = 64  # they mostly wait, for models and jobs; what is scarce is leased per job
 
 
-def activities(client: Client, host: Host) -> dict[str, Callable[..., Any]]:
+def activities(client: Client, host: Host, models: Callable[[str], Model] = model) -> dict[str, Callable[..., Any]]:
     """Every activity by its name."""
-    roles, delivery = RoleActivities(host.home, host.devices, model), DeliveryActivities(host)
+    roles, delivery = RoleActivities(host.home, host.devices, models), DeliveryActivities(host)
     preparation, scoring, books = PreparationActivities(host), ScoringActivities(), BookkeepingActivities(client)
     return {
         "setup": roles.setup,
@@ -61,10 +63,16 @@ def activities(client: Client, host: Host) -> dict[str, Callable[..., Any]]:
     }
 
 
-def served(queue: str, client: Client, host: Host, interceptors: Sequence[Interceptor] = ()) -> Worker:
+def served(
+    queue: str,
+    client: Client,
+    host: Host,
+    interceptors: Sequence[Interceptor] = (),
+    models: Callable[[str], Model] = model,
+) -> Worker:
     """The worker of one queue: a queue for devices takes no workflows, and a control queue no jobs."""
     gpu = queue.endswith(GPU_SUFFIX)
-    named = activities(client, host)
+    named = activities(client, host, models)
     return Worker(
         client,
         task_queue=queue,
@@ -91,10 +99,11 @@ async def serve(home: Path, queues: Sequence[str], devices: str) -> None:
     log = telemetry.logger("worker")
     reported = await report_the_dead(client, host.home)
     async with AsyncExitStack() as workers:
-        attendance = Attendance(host.home)
+        attendance, models = Attendance(host.home), Models()
         workers.callback(attendance.close)
+        workers.push_async_callback(models.close)
         for queue in queues:
-            await workers.enter_async_context(served(queue, client, host, [attendance]))
+            await workers.enter_async_context(served(queue, client, host, [attendance], models))
         if any(queue.endswith(GPU_SUFFIX) for queue in queues):
             workers.callback(asyncio.create_task(host.sweep()).cancel)  # beside the work, as it may take a grace or two
         log.info("serving", queues=list(queues), devices=list(host.devices), home=str(host.home), reported=reported)
@@ -108,6 +117,8 @@ def main() -> None:
     parser.add_argument("--queues", default=f"{CONTROL},{CONTROL}{GPU_SUFFIX}", help="task queues, with commas between")
     parser.add_argument("--devices", default="auto", help="auto, or such as gpu:0,gpu:1 or cpu:0,cpu:1")
     asked = parser.parse_args()
+    if asked.home is not None:
+        os.environ["AIBUILDAI_HOME"] = str(asked.home.expanduser().absolute())  # where prices of one's own are
     telemetry.configure(json=True)
     asyncio.run(serve(asked.home, [queue.strip() for queue in asked.queues.split(",")], asked.devices))
 

@@ -85,10 +85,10 @@ async def test_a_page_in_the_place_of_an_error_is_unavailable(server: Server, cl
         (401, "authentication_error", "invalid x-api-key", "ANTHROPIC_API_KEY"),
         (403, "permission_error", "Your account may not", "ANTHROPIC_API_KEY"),
         (402, "billing_error", "Payment is overdue", "Mend the account"),
-        (400, "invalid_request_error", "Your credit balance is too low to access the API.", "Mend the account"),
-        (400, "invalid_request_error", "You have reached your specified API usage limits.", "Mend the account"),
+        (400, "invalid_request_error", "Your credit balance is too low to access the API", "Mend the account"),
+        (400, "invalid_request_error", "You have reached your specified API usage limits", "Mend the account"),
         (404, "not_found_error", "model: claude-opus-5-5", "another model"),
-        (400, "invalid_request_error", "The provided model identifier is invalid.", "another model"),
+        (400, "invalid_request_error", "The provided model identifier is invalid", "another model"),
     ],
 )
 async def test_what_a_person_must_mend_says_what_to_do(

@@ -51,6 +51,7 @@ class Server:
         self.answers: list[Answer] = []
         self.asked: list[Asked] = []
         self.connections = 0
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     @property
     def url(self) -> str:
@@ -61,6 +62,7 @@ class Server:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._open[writer] = asyncio.current_task()
         try:
             while (asked := await _request(reader)) is not None:
                 self.asked.append(asked)
@@ -74,6 +76,13 @@ class Server:
             pass
         finally:
             writer.transport.abort()
+            del self._open[writer]
+
+    async def hang_up(self) -> None:
+        tasks = [task for task in self._open.values() if task is not None]
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.gather(*tasks)
 
 
 @asynccontextmanager
@@ -85,6 +94,7 @@ async def running() -> AsyncIterator[Server]:
         yield server
     finally:
         listening.close()
+        await server.hang_up()
 
 
 async def _request(reader: asyncio.StreamReader) -> Asked | None:

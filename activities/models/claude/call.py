@@ -39,5 +39,5 @@ def shown(error: Exception) -> str:
     words = error.api_message if isinstance(error, anthropic.APIStatusError) and error.api_message else str(error)
     for secret in secrets():
         words = words.replace(secret, "***")
-    line = KEY.sub("***", " ".join(words.split()))[:LINE]
+    line = KEY.sub("***", " ".join(words.split()))[:LINE].rstrip(".")
     return line or type(error).__name__
