@@ -37,6 +37,11 @@ class Group:
             with suppress(OSError):
                 (folder / "cgroup.procs").write_text("0")
 
+    def memory_mb(self) -> float:
+        """What its processes take, and their files that live in memory: without what the kernel only caches."""
+        names = ("total_rss", "total_shmem") if (self.memory / "memory.limit_in_bytes").exists() else ("anon", "shmem")
+        return sum(_count(self.memory / "memory.stat", name) for name in names) / 2**20
+
     def out_of_memory(self) -> bool:
         """True once the kernel killed a process of it for memory."""
         return any(_count(self.memory / name, "oom_kill") for name in ("memory.events", "memory.oom_control"))
@@ -114,15 +119,14 @@ def _delegated(folder: Path) -> bool:
 
 def _own() -> dict[str, str]:
     """Path of this process's group by controller; version 2 has an empty name."""
-    lines = (PROCESS / "cgroup").read_text().splitlines() if (PROCESS / "cgroup").is_file() else []
-    fields = [line.split(":", 2) for line in lines]
+    fields = [line.split(":", 2) for line in _lines("cgroup")]
     return {name: path for _, names, path in fields for name in names.split(",")}
 
 
 def _roots() -> dict[str, tuple[str, Path]]:
     """What is mounted of each hierarchy, and where."""
     found: dict[str, tuple[str, Path]] = {}
-    for line in (PROCESS / "mountinfo").read_text().splitlines():
+    for line in _lines("mountinfo"):
         place, _, kind = line.partition(" - ")
         root, point = place.split()[3:5]
         system, _, options = kind.split()[:3]
@@ -131,6 +135,11 @@ def _roots() -> dict[str, tuple[str, Path]]:
         elif system == "cgroup":
             found.update({name: (root, Path(point)) for name in options.split(",") if name in NEEDED})
     return found
+
+
+def _lines(name: str) -> list[str]:
+    file = PROCESS / name
+    return file.read_text().splitlines() if file.is_file() else []
 
 
 def _at(root: tuple[str, Path], path: str) -> Path:

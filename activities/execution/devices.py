@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 
 from activities.errors import BadInput
+from activities.execution.processes import TORCHRUN
 from schemas.job import Step
 
 CORES = re.compile(r"cpu:(\d+(-\d+)?(\+\d+(-\d+)?)*)")
@@ -18,7 +19,6 @@ LISTED = re.compile(r"GPU (\d+): (.+?) \(UUID: ([^)]+)\)")
 FEW_CORES, MOST_SLOTS = 4, 8
 SLICES = 8  # parts of a GPU's memory that are leased to jobs which share it
 FILES = Path("/dev")
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
 THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
     *("VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "LGBM_NUM_THREADS"),
@@ -127,7 +127,9 @@ def spread(step: Step, leased: Sequence[str]) -> Step:
     count = len(numbers(leased))
     if not step.spread or count < 2 or step.argv[0] not in ("python", "python3"):
         return step
-    return step.model_copy(update={"argv": (step.argv[0], *TORCHRUN, f"--nproc-per-node={count}", *step.argv[1:])})
+    return step.model_copy(
+        update={"argv": (step.argv[0], "-m", TORCHRUN, "--standalone", f"--nproc-per-node={count}", *step.argv[1:])}
+    )
 
 
 def device_files(leased: Sequence[str]) -> tuple[str, ...]:

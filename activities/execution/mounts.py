@@ -7,23 +7,29 @@ from pathlib import Path
 
 from schemas.job import Mount, Step
 
+LEAST_OF_A_FILE = 4_096
+SPECIAL = stat.S_ISUID | stat.S_ISGID
+
 
 def writable(step: Step) -> tuple[Mount, ...]:
     return tuple(mount for mount in step.mounts if mount.writable)
 
 
 def used_mb(step: Step) -> float:
-    """Disk that the writable mounts take."""
+    """Disk that the writable mounts take. An empty file counts, too: a disk can be full of them."""
     found = (status for mount in writable(step) for _, status in _entries(Path(mount.source)))
-    return sum(status.st_blocks * 512 for status in found) / 2**20
+    return sum(max(status.st_blocks * 512, LEAST_OF_A_FILE) for status in found) / 2**20
 
 
 def tidy(step: Step) -> list[str]:
     """Removes what would make a reader outside the sandbox read something else, or wait. Says what was removed.
 
     Links to elsewhere could name withheld files, which the scorer may read and the code may not. A link to a place in
-    the same mount stays, made relative.
+    the same mount stays, made relative. Files that would give others their owner's rights lose that, and what its owner
+    could not read can be read.
     """
+    for mount in writable(step):
+        _open(Path(mount.source))
     return [said for mount in writable(step) for said in _tidy(mount)]
 
 
@@ -49,9 +55,20 @@ def _tidy(mount: Mount) -> Iterator[str]:
                 continue
             path.unlink()
             yield f"removed the link {name}, which leads elsewhere"
-        elif not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        elif not stat.S_ISREG(status.st_mode):
             path.unlink()
             yield f"removed {name}, which is no plain file"
+        elif status.st_mode & SPECIAL or status.st_mode & stat.S_IRUSR == 0:
+            path.chmod(stat.S_IMODE(status.st_mode) & ~SPECIAL | stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _open(root: Path) -> None:
+    """Lets the owner into every folder, from the outer ones in."""
+    for folder, folders, _ in os.walk(root):
+        for path in (Path(folder, name) for name in folders):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+                path.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def _keep_link(path: Path, root: Path, target: str) -> bool:

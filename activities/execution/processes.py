@@ -14,6 +14,7 @@ from activities.execution.unconfined import MARK
 
 SUPERVISOR = ("-m", "activities.execution.supervisor")
 WRAPPERS = ("bwrap",)
+TORCHRUN = "torch.distributed.run"
 SHELLS = ("sh", "bash", "dash", "zsh", "make", "env")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE = 20.0  # for killed processes to be gone; only those stuck in the kernel take longer
@@ -46,9 +47,14 @@ def below(pid: int) -> list[psutil.Process]:
     return [process for process in found if _alive(process)]
 
 
-def usage(pid: int, limit_mb: float) -> Usage:
-    """What the tree below takes. Pages that processes share count once, which is looked up only near the limit."""
+def usage(pid: int, limit_mb: float, most: int) -> Usage:
+    """What the tree below takes. Pages that processes share count once, which is looked up only near the limit.
+
+    Of more than `most` processes the memory is not asked for: what forks without end answers slowly.
+    """
     tree = below(pid)
+    if len(tree) > most:
+        return Usage(0.0, len(tree), 0.0)
     resident = sum(_resident(process) for process in tree)
     if resident > limit_mb * 2**20 and len(tree) > 1:
         resident = sum(_proportional(process) for process in tree)
@@ -93,6 +99,9 @@ def _addressed(pid: int) -> Iterator[psutil.Process]:
             if not children:
                 return
             process = min(children, key=lambda child: child.create_time())
+        if TORCHRUN in process.cmdline():  # its workers save what they have; it ends when they did
+            yield from process.children()
+            return
         if process.name() in SHELLS:
             yield from process.children(recursive=True)
         yield process

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -116,7 +116,7 @@ class Watch:
         now = time.monotonic()
         if now < self._next_look:
             return
-        used = processes.usage(os.getpid(), self.bounds.limits.memory_mb)
+        used = self._used()
         self._next_look = now + max(LOOK, 20 * (time.monotonic() - now))  # where it takes long, it is done less often
         self.sampler.look(now - self.began, used, meter.read())
         self.count = max(self.count, used.processes)
@@ -124,6 +124,11 @@ class Watch:
         self.beat(now - self.began, self.sampler)
         if self.reason is None or self.reason not in AT_ONCE:
             self._judge(used, pid, now)
+
+    def _used(self) -> Usage:
+        limits, group = self.bounds.limits, self.bounds.group
+        used = processes.usage(os.getpid(), limits.memory_mb if group is None else float("inf"), limits.processes)
+        return used if group is None else replace(used, memory_mb=group.memory_mb())
 
     def _look_at_disk(self, now: float) -> None:
         if now < self._next_disk:
@@ -144,7 +149,7 @@ class Watch:
 
     def _why_stop(self, used: Usage, now: float) -> Reason | None:
         limits, group = self.bounds.limits, self.bounds.group
-        if used.memory_mb > limits.memory_mb or (group is not None and group.out_of_memory()):
+        if group.out_of_memory() if group is not None else used.memory_mb > limits.memory_mb:
             return "memory"
         if used.processes > limits.processes or (group is not None and group.out_of_tasks()):
             return "processes"

@@ -105,7 +105,7 @@ class StepRun:
 
     @property
     def _label(self) -> str:
-        return f"{sha256(str(self.folder.path).encode()).hexdigest()[:16]}-{self.number}"
+        return label(self.folder, self.number)
 
     def _own_output(self) -> Output:
         if not self.step.sealed:
@@ -133,3 +133,8 @@ class StepRun:
                 self.record(state)
 
         return beat
+
+
+def label(folder: JobFolder, number: int) -> str:
+    """Names what a step makes outside its processes: the same for every supervisor that comes to do it."""
+    return f"{sha256(str(folder.path).encode()).hexdigest()[:16]}-{number}"
