@@ -1,7 +1,8 @@
 """conda, where the user has it: by its documented command line, which mamba and micromamba keep to.
 
 Packages of conda can bring scripts that conda runs as it puts them in place, outside any sandbox. So only the channels
-that the user's own configuration names are used, and wheels come into an environment after conda is done with it.
+that the user's own configuration names are used, wheels come into an environment after conda is done with it, and conda
+gets no key of this process.
 """
 
 import json
@@ -17,6 +18,9 @@ from uuid import uuid4
 
 PROGRAMS = ("conda", "mamba", "micromamba")
 MARK = "# conda "
+HANDED_ON = re.compile(
+    r"(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|TZ)|_?(CONDA|MAMBA)(?!.*TOKEN).*|SSL_.*|\w+_proxy", re.IGNORECASE
+)
 LONGEST = 60 * 60  # seconds
 PACKAGE = re.compile(r"[A-Za-z0-9_][\w.-]*( ?(=|==|>=|<=|<|>|!=|~=)[\w.*,<>=!~ +-]+)?")
 
@@ -107,7 +111,8 @@ def _run(*arguments: str) -> str:
     program = found()
     if program is None:
         raise CondaFailed("there is no conda here: install what you need by uv, from wheels")
-    ran = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=LONGEST, check=False)
+    given = {name: value for name, value in os.environ.items() if HANDED_ON.fullmatch(name)}
+    ran = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=LONGEST, env=given, check=False)
     if ran.returncode != 0:
         raise CondaFailed((ran.stderr.strip() or ran.stdout.strip() or f"exit code {ran.returncode}")[-2_000:])
     return ran.stdout

@@ -149,7 +149,7 @@ class Hub:
             before = arrived()
             try:
                 return await ask()
-            except (httpx2.TransportError, _Busy) as error:
+            except (httpx2.RequestError, _Busy) as error:
                 fruitless = 0 if arrived() > before else fruitless + 1
                 if fruitless == TRIES:
                     why = str(error) or type(error).__name__

@@ -25,6 +25,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(Path(fake_conda.__file__).read_text().replace("/usr/bin/env python3", sys.executable))
     path.chmod(0o755)
     monkeypatch.setenv("CONDA_EXE", str(path))
+    for name in ("ANTHROPIC_API_KEY", "HF_TOKEN", "CONDA_TOKEN"):
+        monkeypatch.setenv(name, "a secret")
     return path
 
 
