@@ -18,6 +18,7 @@ from workflows.attempts import Attempts, GivenUp
 from workflows.calls import ESTIMATE, PACKAGE, REFIT, VERIFY, Call
 from workflows.invocations import Invocations
 from workflows.record import Record
+from workflows.scoring import Scoring
 
 Told = TypeVar("Told", bound=BaseModel)
 LEAST_DELIVERY = timedelta(minutes=10)  # that delivery may take past the deadline, at least
@@ -30,6 +31,7 @@ class Delivery:
         self._record = record
         self._attempts = attempts
         self._invocations = invocations
+        self._scoring = Scoring(record, attempts)
         self._deadline = record.state.clock.deadline  # of the delivery under way
 
     async def run(self) -> str | None:
@@ -61,7 +63,7 @@ class Delivery:
         report = await self._invocations.aggregate(until)
         if report is None:
             return self._fall_back([leader], "the aggregator gave no choice")
-        score = await self._invocations.score(
+        score = await self._scoring.score(
             report.members, report.method, f"score.{report.invocation}", threshold=report.threshold
         )
         if isinstance(score, str):

@@ -7,11 +7,8 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 
-from schemas.candidate import Member, Trial
 from schemas.decision import Code, Design, Tune
-from schemas.delivery import ScoreRequest
-from schemas.event import InvocationFailed, InvocationReported, InvocationStarted, ScoreRejected, TrialScored
-from schemas.metric import Score
+from schemas.event import InvocationFailed, InvocationReported, InvocationStarted
 from schemas.role import (
     AggregateReport,
     AggregateRequest,
@@ -25,16 +22,15 @@ from schemas.role import (
     TuneReport,
     TuneRequest,
 )
-from schemas.task import Task
 from workflows import asking, provision, routing
 from workflows.accounting import account
 from workflows.attempts import Attempts, GivenUp
-from workflows.calls import AGGREGATE, CODE, DESIGN, SCORE, SETUP, TUNE, Call
+from workflows.calls import AGGREGATE, CODE, DESIGN, SETUP, TUNE, Call
 from workflows.limits import explore_until, seconds_left
 from workflows.record import Record
+from workflows.scoring import Scoring
 
 Asked = TypeVar("Asked", SetupRequest, DesignRequest, CodeRequest, TuneRequest, AggregateRequest)
-SAME = 1e-9  # relative; the scorer is deterministic
 
 
 class Invocations:
@@ -43,15 +39,10 @@ class Invocations:
     def __init__(self, record: Record, attempts: Attempts) -> None:
         self._record = record
         self._attempts = attempts
+        self._scoring = Scoring(record, attempts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reported: set[str] = set()  # whose reports are being verified: nothing is left to cancel
         self._providing = asyncio.Lock()  # one at a time: each layers on the environment that the last one left
-
-    @property
-    def state_task(self) -> Task:
-        task = self._record.state.task
-        assert task is not None, "a run is prepared before a role is called"
-        return task
 
     async def setup(self, until: datetime) -> None:
         request = SetupRequest(**self._common(Role.SETUP, None, until))
@@ -134,6 +125,7 @@ class Invocations:
 
     def _common(self, role: Role, candidate: int | None, until: datetime, routine: str | None = None) -> dict[str, Any]:
         state = self._record.state
+        assert state.task is not None, "a run is prepared before a role is called"
         model = routing.choice(state.spec, role, routine)
         number = state.invocations + 1
         middle = "" if candidate is None else f".{candidate}"
@@ -141,7 +133,7 @@ class Invocations:
             "run": state.spec.run,
             "invocation": f"{role}{middle}.{number}",
             "model": model,
-            "task": self.state_task,
+            "task": state.task,
             "deadline": until,
             "environment": state.environment,
             "sandbox": state.sandbox or state.spec.settings.sandbox,
@@ -207,7 +199,7 @@ class Invocations:
             return None
         if isinstance(report, TuneReport):
             self._reported.add(request.invocation)
-            await self._verify(report)
+            await self._scoring.verify(report)
             self._reported.discard(request.invocation)
         self._record.fell_back(request.invocation, request.role, request.model, report.fell_back)
         self._record.add(InvocationReported(invocation=request.invocation, report=report), tell=True)
@@ -217,7 +209,9 @@ class Invocations:
 
     def _provide(self, report: DesignReport) -> None:
         """Starts the setup that a design asks for; until it reports, the candidate is busy."""
-        state = self._record.state
+        task, state = asyncio.current_task(), self._record.state
+        if task is not None and task.cancelling():
+            return  # the design was called off, and came all the same
         weights = provision.missing(state, report)
         if not (weights or report.packages) or not provision.admitted(state, report.candidate, workflow.now()):
             return
@@ -254,66 +248,3 @@ class Invocations:
             ),
             tell=True,
         )
-
-    async def _verify(self, report: TuneReport) -> None:
-        """Scores the best trial again; only then does it count. After a false claim the next is looked at."""
-        claims = [trial for trial in report.trials if not trial.quick and trial.score is not None]
-        while claims:
-            claimed = _leading(claims)
-            score = await self.score(claimed_members(report.candidate, claimed), "single", f"score.{claimed.job}")
-            if isinstance(score, Score) and claimed.score is not None and same(score.value, claimed.score.value):
-                self._count(report, claimed, score)
-                return
-            found = score if isinstance(score, str) else f"the scorer finds {score.value}, not {claimed.score}"
-            self._record.add(
-                ScoreRejected(
-                    invocation=report.invocation, candidate=report.candidate, job=claimed.job, why=found[:8_000]
-                ),
-                tell=True,
-            )
-            claims.remove(claimed)
-
-    def _count(self, report: TuneReport, trial: Trial, score: Score) -> None:
-        self._record.add(
-            TrialScored(
-                invocation=report.invocation,
-                candidate=report.candidate,
-                job=trial.job,
-                revision=trial.revision,
-                score=score,
-                seconds=trial.seconds,
-                note=trial.note,
-            )
-        )
-
-    async def score(
-        self, members: tuple[Member, ...], method: Any, invocation: str, *, threshold: float | None = None
-    ) -> Score | str:
-        """The scorer's word on members, or why it has none."""
-        request = ScoreRequest(
-            run=self._record.state.spec.run,
-            task=self.state_task,
-            members=members,
-            method=method,
-            threshold=threshold,
-        )
-        try:
-            return await self._attempts.run(SCORE, request, invocation=invocation, summary=invocation)
-        except GivenUp as error:
-            return error.why
-
-
-def claimed_members(candidate: int, trial: Trial) -> tuple[Member, ...]:
-    return (Member(candidate=candidate, job=trial.job, revision=trial.revision),)
-
-
-def same(left: float, right: float) -> bool:
-    return abs(left - right) <= SAME * max(abs(left), abs(right), 1.0)
-
-
-def _leading(trials: list[Trial]) -> Trial:
-    best = trials[0]
-    for trial in trials[1:]:
-        if trial.score is not None and trial.score.beats(best.score):
-            best = trial
-    return best

@@ -151,7 +151,7 @@ async def steered(client: Client) -> Taken:
 
 
 async def spoken(client: Client) -> Taken:
-    """Language models: an unanswered turn, a look aside, a fallback, weights, a refused key, and money that is added."""
+    """Language models: an unanswered turn, a look aside, a fallback, weights, a refused key, money added."""
     stage, gate = holding()
     broken, refused = iter([True]), iter([True])
     fell = (FellBack(model="claude-opus-5", calls=1, why="it was overloaded"),)
