@@ -14,6 +14,11 @@ def thought(name: str) -> OtherBlock:
     return OtherBlock.model_validate({"type": "thinking", "thinking": "", "signature": name})
 
 
+def name_of(request: ModelRequest) -> str:
+    """Of the thought that comes with its reply."""
+    return f"{request.invocation} {request.turn}"
+
+
 def sums_up(request: ModelRequest) -> bool:
     last = request.messages[-1].content[-1]
     return isinstance(last, TextBlock) and last.text == SUMMARISE
@@ -54,7 +59,7 @@ class Storm:
         return said.model_copy(
             update={
                 "model": request.model,
-                "content": (thought(f"of turn {request.turn}"), *said.content),
+                "content": (thought(name_of(request)), *said.content),
                 "usage": Usage(input_tokens=tokens, output_tokens=10),
                 "dollars": 0.01,
             }

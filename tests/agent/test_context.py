@@ -16,7 +16,7 @@ from activities.models.base import Model
 from activities.models.scripted import ScriptedModel, calls, says
 from activities.tools.told import Told
 from schemas.message import Message, ModelRequest, OtherBlock, TextBlock, ToolResultBlock, ToolUseBlock
-from tests.agent.storm import SUMMARY, Storm, sums_up, thought
+from tests.agent.storm import SUMMARY, Storm, name_of, sums_up, thought
 from tests.agent.world import World
 
 LONG = "x" * 6_000
@@ -57,7 +57,7 @@ def whole(request: ModelRequest) -> None:
 
 def thinking_fits(requests: Sequence[ModelRequest]) -> None:
     """A thought is sent back only after the very messages that it came after."""
-    came_after = {f"of turn {request.turn}": request.messages for request in requests}
+    came_after = {name_of(request): request.messages for request in requests}
     for request in requests:
         for place, message in enumerate(request.messages):
             for block in message.content:
