@@ -13,19 +13,21 @@ from tests.strict.thinking import active, check_manual, check_settings
 from tests.strict.turns import check_calls, check_order
 
 LARGEST = 32 * 1024 * 1024
-VERSION = "2023-06-01"
+VERSIONS = ("2023-06-01", "2026-10-21")
+NEWEST = VERSIONS[-1]
+SAMPLING = ("temperature", "top_p", "top_k")
 
 
 def check_headers(headers: Mapping[str, str], keys: Collection[str]) -> None:
-    """With no keys to choose from, any will do."""
-    key = headers.get("x-api-key")
+    """A key, alone or as a bearer's, as the SDK sends it. With no keys to choose from, any will do."""
+    key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
     if not key:
         raise Refused(401, "x-api-key header is required")
     if keys and key not in keys:
         raise Refused(401, "invalid x-api-key")
     if "anthropic-version" not in headers:
         raise invalid("anthropic-version: header is required")
-    if headers["anthropic-version"] != VERSION:
+    if headers["anthropic-version"] not in VERSIONS:
         raise invalid(f'anthropic-version: "{headers["anthropic-version"]}" is not a valid version')
     if not headers.get("content-type", "").startswith("application/json"):
         raise invalid("content-type: must be application/json")
@@ -38,6 +40,18 @@ def parsed(raw: bytes) -> Any:
         return json.loads(raw)
     except ValueError as error:
         raise invalid(f"The request body is not valid JSON: {error}") from None
+
+
+def check_version(body: Json, prompt: Prompt, version: str) -> None:
+    """What the API's newest version no longer takes."""
+    if version != NEWEST:
+        return
+    for name in SAMPLING:
+        if name in body:
+            raise invalid(f"{name}: Extra inputs are not permitted")
+    for placed in prompt.blocks:
+        if placed.role == "user" and placed.block.get("citations"):
+            raise invalid(f"{placed.path}.text.citations: not permitted in user messages")
 
 
 def check_request(body: Json, prompt: Prompt, ability: Ability, *, goes_on: bool) -> None:
@@ -59,7 +73,7 @@ def _check_numbers(body: Json, ability: Ability) -> None:
         raise invalid(
             f"max_tokens: {wanted} > {most}, which is the maximum allowed number of output tokens for {body['model']}"
         )
-    for name in ("temperature", "top_p", "top_k"):
+    for name in SAMPLING:
         if body.get(name) is not None and not ability.samples:
             raise invalid(f"`{name}` is not supported for this model.")
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Json = dict[str, Any]
-HEADERS = {"x-api-key": "a-key", "anthropic-version": "2023-06-01", "content-type": "application/json"}
+HEADERS = {"x-api-key": "a-key", "anthropic-version": "2026-10-21", "content-type": "application/json"}
 MODEL = "claude-opus-5-5"
 TOOL = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}
 

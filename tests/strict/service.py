@@ -90,6 +90,7 @@ class Service:
         shaped(body)
         found, able = prompt(body), self._able(body["model"])
         self._note(asked, body, found)
+        checks.check_version(body, found, headers["anthropic-version"])
         checks.check_request(body, found, able, goes_on=self._goes_on(body))
         check_results(found, self._signer)
         trail = self._signer.check(found, able)

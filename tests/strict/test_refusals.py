@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "more than the model writes": (body(max_tokens=128_001), "max_tokens: 128001 > 128000, which is the maximum"),
     "an unknown effort": (body(output_config={"effort": "huge"}), "output_config.effort: Input should be"),
     "an effort that the model lacks": (body(model=MANUAL, output_config={"effort": "low"}), "not support the effort"),
-    "a temperature": (body(temperature=0.5), "`temperature` is not supported"),
+    "a temperature": (body(temperature=0.5), "temperature: Extra inputs"),
     # thinking
     "a budget for thinking": (
         body(max_tokens=4000, thinking={"type": "enabled", "budget_tokens": 2000}),
@@ -191,6 +191,18 @@ def test_headers(serve: Serve, headers: dict[str, str | None], status: int, word
     assert post(server.url, body()).status == 200
     answered = post(server.url, body(), **headers)
     assert (answered.status, words in answered.error) == (status, True)
+
+
+def test_a_key_as_a_bearers(serve: Serve) -> None:
+    server = serve(Service(ScriptMind([[text("a")]]), keys=["a-key"]))
+    assert post(server.url, body(), x_api_key=None, authorization="Bearer a-key").status == 200
+    assert post(server.url, body(), x_api_key=None, authorization="Bearer another").status == 401
+
+
+def test_sampling_is_gone_from_the_newest_version(url: str) -> None:
+    asked = body(model=MANUAL, temperature=0.5)
+    assert post(url, asked, anthropic_version="2023-06-01").status == 200
+    assert "temperature: Extra inputs" in post(url, asked, anthropic_version="2026-10-21").error
 
 
 def test_a_model_that_does_not_exist(url: str) -> None:
