@@ -1,42 +1,83 @@
 """Settings and budget of a run, from defaults, flags and `--set key=value`."""
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from activities.errors import BadInput
 from ops.asked import Spec
+from ops.least import check_budget
 from ops.settings import Settings
 from ops.words import nearest
 from schemas.budget import Budget
-from schemas.run import RunSettings
+from schemas.run import RunSettings, RunSpec
 
-LEAST_SECONDS = 60.0  # below this, no candidate can be designed, coded, trained and delivered
 DEFAULT_MINUTES = 60.0
-LEAST_CALLS = 5  # one of each working role
-LEAST_TRAINING_SECONDS = 5.0  # below this nothing is trained
 Model = TypeVar("Model", bound=BaseModel)
 KEYS: dict[str, type[BaseModel]] = {
     **dict.fromkeys(RunSettings.model_fields, RunSettings),
     **dict.fromkeys(Budget.model_fields, Budget),
 }
+FLAGS = {
+    "seconds": "--minutes",
+    "training_seconds": "--run-budget-minutes",
+    "agent_calls": "--max-agent-calls",
+    "dollars": "--max-dollars",
+    "tokens": "--max-tokens",
+    "web": "--no-web",
+}
 
 
-def spec_of(settings: Settings, flags: Mapping[str, object], sets: Iterable[str]) -> Spec:
-    """Defaults of the home folder, then flags that were given, then `--set`; BadInput names the key that is wrong."""
-    values: dict[str, Any] = {"seconds": DEFAULT_MINUTES * 60, **_known(settings.run)}
+@dataclass
+class Given:
+    """Values by key, and under which name a person gave each: errors speak of that."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def put(self, key: str, value: object, name: str) -> None:
+        """The value of a key, or of one part of it: `models.tuner`. Raises BadInput for a key without parts."""
+        head, dot, part = key.partition(".")
+        if dot:
+            inner = self.values.get(head) or {}
+            if get_origin(KEYS[head].model_fields[head].annotation) is not dict or not isinstance(inner, dict):
+                raise BadInput(f"--set {key}: {head!r} has no parts")
+            value = {**inner, part: value}
+        self.values[head] = value
+        self.names[key] = name
+
+    def name(self, *where: object) -> str:
+        """How the person named the value in this place."""
+        whole, head = ".".join(map(str, where)), str(where[0])
+        return self.names.get(whole) or self.names.get(head) or whole
+
+
+def spec_of(
+    settings: Settings, flags: Mapping[str, object], sets: Iterable[str], recorded: RunSpec | None = None
+) -> Spec:
+    """Defaults of the home folder, then what a recorded run had, then flags that were given, then `--set`.
+
+    Raises BadInput, which names what is wrong as the person gave it.
+    """
+    given = Given({"seconds": DEFAULT_MINUTES * 60})
+    for key, value in _known(settings.run).items():
+        given.put(key, value, f"`{key}` (under `run` in the home folder's settings.yaml)")
     if settings.model:
-        values["model"] = settings.model
-    values.update({key: value for key, value in flags.items() if value is not None})
+        given.put("model", settings.model, f"AIBUILDAI_MODEL (or `model` in {settings.home / 'settings.yaml'})")
+    if recorded is not None:
+        given.values.update(recorded.settings.model_dump(exclude={"record", "replay"}), **recorded.budget.model_dump())
+    for key, value in flags.items():
+        if value is not None:
+            given.put(key, value, FLAGS.get(key) or f"--{key.replace('_', '-')}")
     for item in sets:
         key, value = parse(item)
-        _put(values, key, value)
-    budget = _made(Budget, values)
-    _sensible(budget)
-    return Spec(_made(RunSettings, values), budget)
+        given.put(key, value, f"--set {key}")
+    budget = _made(Budget, given)
+    check_budget(budget, given.name)
+    return Spec(_made(RunSettings, given), budget)
 
 
 def parse(item: str) -> tuple[str, Any]:
@@ -60,52 +101,14 @@ def _known(defaults: Mapping[str, Any]) -> dict[str, Any]:
     return dict(defaults)
 
 
-def _put(values: dict[str, Any], key: str, value: object) -> None:
-    head, dot, rest = key.partition(".")
-    if not dot:
-        values[key] = value
-        return
-    inner = values.get(head) or {}
-    if KEYS[head].model_fields[head].annotation not in _mappings() or not isinstance(inner, dict):
-        raise BadInput(f"--set {key}: {head!r} has no parts")
-    values[head] = {**inner, rest: value}
-
-
-def _mappings() -> tuple[Any, ...]:
-    return (RunSettings.model_fields["models"].annotation,)
-
-
-def _made(model: type[Model], values: Mapping[str, Any]) -> Model:
+def _made(model: type[Model], given: Given) -> Model:
     try:
-        return model.model_validate({key: value for key, value in values.items() if KEYS[key] is model})
+        return model.model_validate({key: value for key, value in given.values.items() if KEYS[key] is model})
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}, not {item['input']!r}" for item in error.errors()
-        ]
-        raise BadInput(f"setting {'; '.join(problems)}") from error
+        problems = [_problem(given, item["loc"], item["msg"], item["input"]) for item in error.errors()]
+        raise BadInput("; ".join(problems)) from error
 
 
-def _sensible(budget: Budget) -> None:
-    for key, value in budget:
-        if value is not None and not math.isfinite(value):
-            raise BadInput(f"setting {key}: {value} is not an amount; leave it out for no limit")
-    if budget.seconds < LEAST_SECONDS:
-        raise BadInput(
-            f"a budget of {budget.seconds:g} s is too small to build anything: give at least "
-            f"{LEAST_SECONDS / 60:g} minute with --minutes"
-        )
-    for key in ("training_seconds", "agent_calls", "dollars", "tokens"):
-        value = getattr(budget, key)
-        if value is not None and value <= 0:
-            raise BadInput(f"a budget of {value:g} for {key} is too small to do anything: leave it out for no limit")
-    if budget.training_seconds is not None and budget.training_seconds < LEAST_TRAINING_SECONDS:
-        raise BadInput(
-            f"trainings of {budget.training_seconds:g} s at most are too short to learn anything: give at least "
-            f"{LEAST_TRAINING_SECONDS:g} s with --set training_seconds={LEAST_TRAINING_SECONDS:g}, or with "
-            "--run-budget-minutes"
-        )
-    if budget.agent_calls is not None and budget.agent_calls < LEAST_CALLS:
-        raise BadInput(
-            f"{budget.agent_calls} agent calls are too few: each of the five working roles takes one, "
-            f"so give at least {LEAST_CALLS}"
-        )
+def _problem(given: Given, where: tuple[int | str, ...], message: str, value: object) -> str:
+    named = [part for part in where if part != "[key]"]  # pydantic's word for a key that is no role
+    return f"{given.name(*named)}: {message}, not {value!r}"

@@ -17,10 +17,11 @@ LOCK_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Up:
-    """What runs now, and what was started for it."""
+    """What runs now, what was started for it, and what a person should know of it."""
 
     where: Target
     started: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -57,7 +58,7 @@ async def up(settings: Settings) -> Up:
                 workers.shut(settings)
                 server.shut(settings)
             raise
-        return Up(where, started + more)
+        return Up(where, started + more.started, more.notes)
 
 
 def _check(settings: Settings) -> None:
@@ -70,7 +71,7 @@ def _check(settings: Settings) -> None:
 
 async def up_for_runs(settings: Settings) -> Up:
     """What a run needs: as `up`, but workers that others started for a configured Temporal do."""
-    if configured():
+    if configured() and not workers.alive(settings):
         where = _target(settings)
         client = await connect_to(where)
         if all([await workers.pollers(client, queue) for queue in workers.QUEUES]):

@@ -22,11 +22,12 @@ from workflows.calls import CONTROL
 
 @dataclass(frozen=True)
 class Started:
-    """A run that goes on by itself from here."""
+    """A run that goes on by itself from here. `notes` are what a person should know of its workers."""
 
     spec: RunSpec
     where: Target
     client: Client
+    notes: tuple[str, ...] = ()
 
 
 async def start(settings: Settings, asked: Asked, spec: Spec, playground: Path | None) -> Started:
@@ -42,7 +43,8 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
         staging.check(staged, spec.settings.seed)
         if playground is not None:
             writable_playground(playground.expanduser().absolute())
-        where = (await stack.up_for_runs(settings)).where
+        up = await stack.up_for_runs(settings)
+        where = up.where
         client = await connect_to(where)
         searchable = where.embedded is not None or await _searchable(client)
         made = staging.place(settings, staged, playground, spec, searchable=searchable)
@@ -54,7 +56,7 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
     except BaseException:  # an interrupt too leaves no folder of a run that does not exist
         staging.unplace(settings, made)
         raise
-    return Started(made, where, client)
+    return Started(made, where, client, up.notes)
 
 
 async def _start(client: Client, spec: RunSpec) -> None:

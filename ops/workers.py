@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import sys
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ops.connection import Target
 from ops.errors import CommandFailed
 from ops.processes import Process, spawn, stop, stop_all, tail, write_atomically
 from ops.settings import Settings
+from ops.surroundings import Change, Surroundings, change, present
 from schemas.base import Record
 from workflows.calls import CONTROL, GPU_SUFFIX
 
@@ -27,12 +29,13 @@ FRESH_SECONDS = 75.0  # a poll lasts a minute at most; a poller that is older is
 
 
 class WorkerRecord(Record):
-    """An embedded worker, and the server that it was started for."""
+    """An embedded worker, the server that it was started for, and the surroundings that it was started in."""
 
     process: Process
     queue: str
     address: str
     namespace: str
+    surroundings: Surroundings = Surroundings()
 
     def serves(self, where: Target) -> bool:
         return self.process.alive and (self.address, self.namespace) == (where.address, where.namespace)
@@ -43,13 +46,56 @@ def read_worker(settings: Settings, queue: str) -> WorkerRecord | None:
     return WorkerRecord.model_validate_json(path.read_text()) if path.is_file() else None
 
 
-async def ensure(settings: Settings, where: Target, client: Client) -> tuple[str, ...]:
-    """Starts the workers that do not run, waits until all poll, and returns the queues of those it started."""
+@dataclass(frozen=True)
+class Ensured:
+    """The queues whose workers were started, and what a person should know of it."""
+
+    started: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+async def ensure(settings: Settings, where: Target, client: Client) -> Ensured:
+    """Starts the workers that do not run, and those anew that have other keys than this process; waits until all poll.
+
+    What a worker did goes on with the next one, and jobs run on meanwhile.
+    """
+    notes = _renew(settings)
     started = tuple(queue for queue in QUEUES if not _running(settings, queue, where))
     for queue in started:
         _start(settings, queue, where)
     await asyncio.gather(*(_polling(settings, queue, client) for queue in QUEUES))
-    return started
+    return Ensured(started, notes)
+
+
+def alive(settings: Settings) -> list[WorkerRecord]:
+    """The embedded workers that run."""
+    records = (read_worker(settings, queue) for queue in QUEUES)
+    return [record for record in records if record is not None and record.process.alive]
+
+
+def _renew(settings: Settings) -> tuple[str, ...]:
+    """Stops workers that were started with other keys or addresses of models than those of this process."""
+    changes = [(record, change(record.surroundings)) for record in alive(settings)]
+    other = [(record, found) for record, found in changes if found.differ]
+    if not other:
+        return ()
+    if any(found.absent for _, found in changes):
+        return (_kept(changes),)
+    stop_all([record.process for record, _ in other], grace=STOP_SECONDS)
+    groups = dict.fromkeys(group for _, found in other for group in found.differ)
+    return (
+        f"Workers are started anew, with the {' and '.join(groups)} variables of this shell; runs in progress go on.",
+    )
+
+
+def _kept(changes: list[tuple[WorkerRecord, Change]]) -> str:
+    """To start such workers anew from here would take away keys that runs in progress may need."""
+    absent = {group for _, found in changes for group in found.absent}
+    names = sorted({n for record, _ in changes for g in absent for n in record.surroundings.groups[g].names})
+    return (
+        f"Workers keep the variables that they were started with: {', '.join(names)} are theirs, and not set here. "
+        "To change them, set all that runs need, then: aibuildai down, and aibuildai up"
+    )
 
 
 def _running(settings: Settings, queue: str, where: Target) -> bool:
@@ -62,7 +108,9 @@ def _running(settings: Settings, queue: str, where: Target) -> bool:
 
 def _start(settings: Settings, queue: str, where: Target) -> None:
     process = spawn(command(settings, queue), log=log_of(settings, queue), folder=settings.home)
-    record = WorkerRecord(process=process, queue=queue, address=where.address, namespace=where.namespace)
+    record = WorkerRecord(
+        process=process, queue=queue, address=where.address, namespace=where.namespace, surroundings=present()
+    )
     write_atomically(settings.worker_record(queue), record.model_dump_json())
 
 

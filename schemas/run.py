@@ -43,6 +43,16 @@ class RunSettings(Record):
     history_events: int = Field(4_096, ge=50, description="go on in a new execution at a quiet moment after so many")
     history_drain: int = Field(20_000, ge=100, description="and by draining what is in flight after so many")
 
+    def model_for(self, role: Role) -> ModelChoice:
+        """The role's own model, effort and fallback; a language model alone has the latter two."""
+        name = self.models.get(role, self.model)
+        if name == "playbook":
+            return ModelChoice(name=name)
+        fallback = self.fallbacks.get(role, self.fallback)
+        return ModelChoice(
+            name=name, effort=self.efforts.get(role, self.effort), fallback=fallback if fallback != name else None
+        )
+
 
 class RunSpec(Record):
     """The workflow's input. The task itself is read and settled by preparation, from the run's folder."""
@@ -55,12 +65,4 @@ class RunSpec(Record):
     search_attributes: bool = True  # false where they cannot be registered: their content goes to the memo
 
     def model_for(self, role: Role) -> ModelChoice:
-        """The role's own model, effort and fallback; a language model alone has the latter two."""
-        own = self.settings
-        name = own.models.get(role, own.model)
-        if name == "playbook":
-            return ModelChoice(name=name)
-        fallback = own.fallbacks.get(role, own.fallback)
-        return ModelChoice(
-            name=name, effort=own.efforts.get(role, own.effort), fallback=fallback if fallback != name else None
-        )
+        return self.settings.model_for(role)

@@ -20,13 +20,16 @@ def add(app: typer.Typer) -> None:
     app.command(name="steer", help="Tell the manager something; it reads it at its next turn.")(steer)
     app.command(name="pause", help="Start nothing new; agents stop at their next turn, jobs finish.")(pause)
     app.command(name="resume", help="Go on after a pause.")(resume)
-    app.command(name="extend", help="Give a run more time, money or agent calls.")(extend)
+    app.command(name="extend", help="Give a run more time, money, tokens or agent calls.")(extend)
     app.command(name="discard", help="Stop working on a candidate; its results stay.")(discard)
     app.command(name="stop", help="End a run, at once or after delivering what is trained.")(stop)
 
 
 def steer(
-    context: typer.Context, run: Run, note: Annotated[str, typer.Argument(metavar="NOTE")], json: Json = False
+    context: typer.Context,
+    run: Run,
+    note: Annotated[str, typer.Argument(metavar="NOTE", help="What the manager is to know, in words.")],
+    json: Json = False,
 ) -> None:
     _do(here(context), run, "steer", [note], "noted for the manager's next turn", json=json)
 
@@ -44,22 +47,25 @@ def extend(
     run: Run,
     minutes: Annotated[float, typer.Option(help="More time.")] = 0.0,
     dollars: Annotated[float, typer.Option(help="More money.")] = 0.0,
+    tokens: Annotated[int, typer.Option(help="More tokens of language models.")] = 0,
     agent_calls: Annotated[int, typer.Option(help="More invocations of roles.")] = 0,
     json: Json = False,
 ) -> None:
     try:
-        more = Extension(minutes=minutes, dollars=dollars, agent_calls=agent_calls)
+        more = Extension(minutes=minutes, dollars=dollars, tokens=tokens, agent_calls=agent_calls)
     except ValidationError as error:
-        raise BadInput("; ".join(f"--{item['loc'][0]}: {item['msg']}" for item in error.errors())) from error
+        raise BadInput(
+            "; ".join(f"--{str(item['loc'][0]).replace('_', '-')}: {item['msg']}" for item in error.errors())
+        ) from error
     if more == Extension():
-        raise BadInput("extend by what? Give --minutes, --dollars or --agent-calls")
+        raise BadInput("extend by what? Give --minutes, --dollars, --tokens or --agent-calls")
     _do(here(context), run, "extend", [more], "extended", json=json)
 
 
 def discard(
     context: typer.Context,
     run: Run,
-    candidate: Annotated[int, typer.Argument(metavar="CANDIDATE")],
+    candidate: Annotated[int, typer.Argument(metavar="CANDIDATE", help="Its number, as `status` shows it.")],
     why: Why = "",
     json: Json = False,
 ) -> None:
@@ -78,14 +84,16 @@ def stop(
 
 
 def _do(settings: Settings, prefix: str, update: str, arguments: list[object], done: str, *, json: bool) -> None:
-    run, name = complete(_act(settings, prefix, update, arguments))
+    run, name, notes = complete(_act(settings, prefix, update, arguments))
     if json:
         give({"run": run, "update": update, "id": name})
     else:
-        say(f"{run}: {done}")
+        say("\n".join([*notes, f"{run}: {done}"]))
 
 
-async def _act(settings: Settings, prefix: str, update: str, arguments: list[object]) -> tuple[str, str]:
+async def _act(
+    settings: Settings, prefix: str, update: str, arguments: list[object]
+) -> tuple[str, str, tuple[str, ...]]:
     _, run = await found(settings, prefix)  # a misspelt run starts nothing
-    where = (await up_for_runs(settings)).where
-    return run, await act(await connect_to(where), run, update, arguments)
+    up = await up_for_runs(settings)
+    return run, await act(await connect_to(up.where), run, update, arguments), up.notes

@@ -14,10 +14,19 @@ def add(app: typer.Typer) -> None:
 def up(context: typer.Context, json: Json = False) -> None:
     result = complete(stack.up(here(context)))
     if json:
-        give({"address": result.where.address, "ui": result.where.ui, "started": list(result.started)})
+        give(
+            {
+                "address": result.where.address,
+                "ui": result.where.ui,
+                "started": list(result.started),
+                "notes": result.notes,
+            }
+        )
         return
     say(f"Temporal: {result.where.address}" + (f"  UI: {result.where.ui}" if result.where.ui else ""))
     say(f"Started: {', '.join(result.started)}" if result.started else "Everything runs already.")
+    for note in result.notes:
+        say(note)
 
 
 def down(context: typer.Context, json: Json = False) -> None:

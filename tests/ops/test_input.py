@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def here(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Commands in this process; the logging that they set up is undone."""
     monkeypatch.setenv("AIBUILDAI_HOME", str(home.home))
     monkeypatch.setenv("COLUMNS", "200")
+    for name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
+        monkeypatch.delenv(name)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield home
@@ -35,7 +38,15 @@ def here(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         (["TASK", "--minutes", "0.5"], "30 s is too small"),
         (["TASK", "--minutes", "soon"], "--minutes"),
         (["TASK", "--model", "gpt"], "'gpt'"),
-        (["TASK", "--model", "claude-opus-4-5"], "claude-opus-4-5"),
+        (["TASK", "--model", "claude-opus-5-5"], "claude-opus-5-5 (--model) cannot be asked: set ANTHROPIC_API_KEY"),
+        (["TASK", "--set", "models.tuner=server/qwen"], "(--set models.tuner) cannot be asked: set ANTHROPIC_BASE_URL"),
+        (["TASK", "--model", "foundry/mine"], "ANTHROPIC_FOUNDRY_API_KEY"),
+        (["TASK", "--model", "claude-x", "--fallback", "gpt"], "--fallback: model 'gpt' is not available"),
+        (["TASK", "--model", "claude-x", "--fallback", "playbook"], "--fallback playbook: it cannot take over"),
+        (["TASK", "--effort", "huge"], "--effort: "),
+        (["TASK", "--max-dollars", "0"], "--max-dollars: "),
+        (["TASK", "--replay", "nothing"], "--replay nothing: there is no run 'nothing'"),
+        (["TASK", "--set", "replay=/no/run"], "/no/run holds no exchanges"),
         (["TASK", "--set", "models.coder=gpt"], "'gpt'"),
         (["TASK", "--set", "sedd=3"], "did you mean seed"),
         (["TASK", "--policy", "genius"], "genius"),

@@ -5,7 +5,10 @@ import pytest
 from activities.errors import BadInput
 from ops.options import spec_of
 from ops.settings import Settings
-from schemas.role import Role
+from schemas.base import RunRef
+from schemas.budget import Budget
+from schemas.role import ModelChoice, Role
+from schemas.run import RunSettings, RunSpec
 
 HERE = Settings(home=Path("/home"))
 
@@ -29,6 +32,49 @@ def test_set_reaches_every_setting_limits_and_single_roles_included() -> None:
     assert spec.settings.models == {Role.TUNER: "playbook"}
 
 
+def test_a_model_an_effort_and_a_fallback_can_be_given_for_all_roles_and_for_one() -> None:
+    flags = {"model": "claude-opus-5-5", "effort": "high", "fallback": "claude-opus-5", "web": False, "dollars": 5.0}
+    sets = ["models.tuner=claude-sonnet-5-5", "efforts.coder=max", "fallbacks.manager=claude-fable-5-1", "routing=true"]
+    spec = spec_of(HERE, flags, sets)
+    assert spec.settings.model_for(Role.DESIGNER) == ModelChoice(
+        name="claude-opus-5-5", effort="high", fallback="claude-opus-5"
+    )
+    assert spec.settings.model_for(Role.TUNER).name == "claude-sonnet-5-5"
+    assert spec.settings.model_for(Role.CODER).effort == "max"
+    assert spec.settings.model_for(Role.MANAGER).fallback == "claude-fable-5-1"
+    assert (spec.settings.web, spec.settings.routing, spec.budget.dollars) == (False, True, 5.0)
+
+
+def test_a_replay_has_the_recorded_runs_settings_and_limits_where_nothing_else_is_given() -> None:
+    before = RunSpec(
+        run=RunRef(id="toy", folder="/runs/toy"),
+        name="toy",
+        settings=RunSettings(model="claude-opus-5-5", candidates=2, seed=9, record=True),
+        budget=Budget(seconds=600, tokens=1_000_000),
+    )
+    spec = spec_of(HERE, {"candidates": 1, "replay": "/runs/toy"}, [], before)
+    assert (spec.settings.model, spec.settings.seed, spec.settings.candidates) == ("claude-opus-5-5", 9, 1)
+    assert (spec.settings.record, spec.settings.replay) == (False, "/runs/toy")
+    assert (spec.budget.seconds, spec.budget.tokens) == (600, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ({"effort": "huge"}, "--effort: "),
+        ({"dollars": 0.0}, "--max-dollars: "),
+        ({"tokens": -5}, "--max-tokens: "),
+        ({"seconds": 5.0}, "--minutes: "),
+        ({"agent_calls": 2}, "--max-agent-calls: "),
+        ({"training_seconds": 1.0}, "--run-budget-minutes: "),
+        ({"candidates": 0}, "--candidates: "),
+    ],
+)
+def test_an_error_names_the_flag_that_was_typed(flags: dict[str, object], name: str) -> None:
+    with pytest.raises(BadInput, match=f"^{name}"):
+        spec_of(HERE, flags, [])
+
+
 @pytest.mark.parametrize(
     ("sets", "names"),
     [
@@ -36,7 +82,9 @@ def test_set_reaches_every_setting_limits_and_single_roles_included() -> None:
         (["candidates"], ["key=value"]),
         (["candidates=0"], ["candidates", "greater than or equal to 1"]),
         (["policy=genius"], ["policy", "agent", "greedy"]),
-        (["models.trainer=x"], ["models.trainer"]),
+        (["models.trainer=x"], ["--set models.trainer", "'manager', 'setup', 'designer'"]),
+        (["efforts.coder=huge"], ["--set efforts.coder", "'low', 'medium', 'high'"]),
+        (["fallbacks=claude-opus-5"], ["--set fallbacks", "dictionary"]),
         (["seed.a=1"], ["seed", "no parts"]),
         (["candidates=[1"], ["candidates"]),
         (["seconds=30"], ["30 s", "too small", "--minutes"]),

@@ -126,7 +126,7 @@ def test_the_screen_shows_who_does_what_and_what_is_left() -> None:
 def test_every_kind_of_event_can_be_told() -> None:
     """Built from schemas alone, so that a new event cannot be forgotten."""
     union = get_args(get_args(Event)[0])
-    assert len(union) == 25
+    assert len(union) == 26
     for kind in union:
         event = TypeAdapter(kind).validate_python(_least(kind))
         assert telling.tell(event)
@@ -141,6 +141,7 @@ def _least(kind: type[BaseModel]) -> BaseModel | dict[str, object]:
         "report": chosen(1).report, "candidate": 1, "job": "j", "revision": "r", "score": score(1.0), "seconds": 1.0,
         "note": "n", "by": "person", "budget": started().spec.budget, "limit": "dollars", "estimated": Estimated(),
         "refitted": {"done": True}, "verified": Verified(passed=False), "epoch": 1,
+        "chosen": "claude-opus-5-5", "used": "claude-opus-5", "calls": 2,
     }  # fmt: skip
     needed = [name for name, field in kind.model_fields.items() if field.is_required()]
     values = {name: known[name] for name in needed}
