@@ -11,25 +11,37 @@ _DECISIONS: tuple[tuple[type[BaseModel], str, str], ...] = (
     (
         Design,
         "design",
-        "Asks the designer for a candidate's strategy: a first one for a new number, or a revised one that draws on "
-        "what its trainings showed. `parents` are revisions of any candidates that it starts from (the first) or "
-        "draws on.",
+        "Asks a designer for a candidate's strategy, PLAN.md: a first one for the next free number, or a revised one "
+        "by what its trainings showed. `parents` are revisions (from the board) of any candidates: a new repository "
+        "starts as the first, and the design draws on the others. Costs a few minutes and no device.",
     ),
     (
         Code,
         "code",
-        "Asks the coder to implement a candidate's PLAN.md, to bring the code up to a revised plan, or to mend it. It "
-        "ends once a check of the whole pipeline passed on a sample.",
+        "Asks a coder to implement a candidate's PLAN.md, to bring the code up to a revised plan, or to mend it. It "
+        "ends once a check of the whole pipeline passed on a sample. For changes of settings alone, tune is the "
+        "quicker way.",
     ),
     (
         Tune,
         "tune",
-        "Asks the tuner to train a candidate and improve it by its config.yaml alone, for at most so many minutes of "
-        "wall time. It yields verified scores.",
+        "Asks a tuner to train a candidate and improve it by its config.yaml alone, for at most so many minutes of "
+        "wall time, which are cut to what is left to explore. It yields the system's scores, and takes a device while "
+        "it trains.",
     ),
-    (Discard, "discard", "Ends work on a candidate that does not pay, or is too similar to another; its results stay."),
-    (Wait, "wait", "Decides nothing now; you are asked again when something has happened."),
-    (Finish, "finish", "Ends the exploration for good: the aggregator then chooses or blends what was trained."),
+    (
+        Discard,
+        "discard",
+        "Ends work on a candidate for good, because it does not pay or is too similar to another; what is at work on "
+        "it is stopped. Its trainings stay, and may still be delivered or blended.",
+    ),
+    (Wait, "wait", "Decides nothing now; you are asked again when something has happened. Not needed to pass time."),
+    (
+        Finish,
+        "finish",
+        "Ends the exploration for good: what is at work is stopped, and the aggregator chooses or blends what was "
+        "trained. Not before something has a score.",
+    ),
 )
 
 

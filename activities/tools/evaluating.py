@@ -20,8 +20,11 @@ class Evaluating:
 
     def tools(self) -> tuple[Tool, ...]:
         what = (
-            "The system's score, on the withheld rows of `select`, of one training (method single) or of a blend: mean "
-            "(of values or probabilities), rank (of rank percentiles), vote (of labels). With it, how members agree."
+            "The system's score, on the withheld rows that guided the exploration, of one training (method single) or "
+            "of a blend: mean (of values or probabilities; labels by the mean of their probabilities), rank (of rank "
+            "shares, for roc_auc), vote (of labels). Weights are shares, divided by their sum. Returns the score with "
+            "its interval, and how far each two members agree: the correlation of numbers, or the share of equal "
+            "labels. Takes seconds and trains nothing; each call is one more look at those rows, and is counted."
         )
         return (Tool("evaluate", what, Evaluate, self.evaluate, reads_only=True),)
 

@@ -31,7 +31,9 @@ class Reading:
         return (
             Tool(
                 "list_files",
-                "Lists files with their sizes in bytes, at and below a folder of the tree that you see.",
+                f"Lists files with their sizes in bytes, at and below a folder of the tree that you see; "
+                f"{MOST_ENTRIES} at most, `left_out` counts the rest. A folder such as `data` or `results` is listed "
+                f"when it is named.",
                 ListFiles,
                 self.list_files,
                 reads_only=True,
@@ -39,7 +41,8 @@ class Reading:
             ),
             Tool(
                 "read_file",
-                "Reads lines of a text file, as plain text. Where more lines follow, the last line says how to go on.",
+                f"Reads lines of a text file, as plain text: up to {LONGEST_TEXT} characters, lines cut at "
+                f"{LONGEST_LINE}. Where more lines follow, the last line says with which `offset` to go on.",
                 ReadFile,
                 self.read_file,
                 reads_only=True,
@@ -86,13 +89,17 @@ class Writing:
         self._only = only
 
     def write_tool(self) -> Tool:
-        what = (
-            f"Writes a whole text file ({', '.join(self._only)} only)." if self._only else "Writes a whole text file."
+        which = (
+            f"{' or '.join(self._only)}, which is all that you may write" if self._only else "any of your repository"
         )
+        what = f"Writes a whole text file, new or in place of what was there: {which}. Returns its size in bytes."
         return Tool("write_file", what, WriteFile, self.write_file)
 
     def tools(self) -> tuple[Tool, ...]:
-        edit = "Replaces one passage of a text file. The passage must occur exactly once, so give enough of it."
+        edit = (
+            "Replaces one passage of a text file of your repository. `old` must occur exactly once, to the letter and "
+            "the blank, so give enough lines of it. For small changes: it is cheaper and safer than the whole file."
+        )
         return self.write_tool(), Tool("edit_file", edit, EditFile, self.edit_file)
 
     async def write_file(self, given: WriteFile, _call: Call) -> Done:
@@ -143,7 +150,10 @@ class Configuring:
         self._file = folder / "config.yaml"
 
     def tools(self) -> tuple[Tool, ...]:
-        what = "Writes the whole new config.yaml, a mapping with every key that train.py reads."
+        what = (
+            "Writes the whole new config.yaml: a mapping with every key that it has now, for train.py reads them. It "
+            "takes effect with the next training."
+        )
         return (Tool("write_config", what, WriteConfig, self.write_config),)
 
     async def write_config(self, given: WriteConfig, _call: Call) -> Done:

@@ -14,13 +14,18 @@ class Knowing:
         self._bench = bench
 
     def profile_tool(self) -> Tool:
-        what = "Facts of the data: columns with kinds, missing values and ranges, targets, how train and test differ."
+        what = (
+            "Facts of the data, as JSON: columns with kinds, missing values and ranges, targets, duplicates, how "
+            "labelled rows and those to predict differ, further files. Of labelled rows that are not withheld. Free "
+            "and instant."
+        )
         return Tool("profile_data", what, ProfileData, self.profile_data, reads_only=True, shown=WHOLE)
 
     def retrieve_tool(self) -> Tool:
         what = (
-            "Finds recipes (complete training code that keeps the repository's contract) and strategies (advice) that "
-            "suit this data, by words; with an entry's exact name, its files as well."
+            "Finds recipes (complete training code that keeps the repository's contract) and strategies (advice). With "
+            "`query`, or nothing, it lists entries: whether each fits this data (`fits`, `rank`), its default settings "
+            "and changes worth trying. With `name`, an entry's exact name, it gives that entry's files too."
         )
         return Tool("retrieve", what, Retrieve, self.retrieve, reads_only=True, shown=WHOLE)
 

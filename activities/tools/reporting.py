@@ -37,22 +37,35 @@ class Reporting:
 
     def tools(self, role: Role) -> tuple[Tool, ...]:
         report = {
-            Role.SETUP: Tool("report_setup", "Ends the setup, once SETUP.md is written.", ReportSetup, self.setup),
+            Role.SETUP: Tool(
+                "report_setup",
+                "Ends the setup with what came of it, once there is a SETUP.md.",
+                ReportSetup,
+                self.setup,
+            ),
             Role.DESIGNER: Tool(
                 "report_design",
-                "Ends the design, once PLAN.md is written; its front matter names the same approach and family.",
+                "Ends the design, once PLAN.md is written; refused unless its front matter names the same approach, "
+                "family, weights and packages.",
                 ReportDesign,
                 self.design,
             ),
             Role.CODER: Tool(
-                "report_code", "Ends the work, once a check passed on the code as it is.", ReportCode, self.code
+                "report_code",
+                "Ends the work; refused unless a check passed on the code as it is now.",
+                ReportCode,
+                self.code,
             ),
             Role.TUNER: Tool(
-                "report_tune", "Ends the tuning; `best` is the job of the best full training.", ReportTune, self.tune
+                "report_tune",
+                "Ends the tuning. `best` is the job of your best full training with a score; null if there is none.",
+                ReportTune,
+                self.tune,
             ),
             Role.AGGREGATOR: Tool(
                 "report_aggregate",
-                "Ends the run's exploration with the choice that is to be delivered.",
+                "Ends your work with the choice that is to be delivered. It is scored once more; for a blend the "
+                "system writes blend.json and, where you have written none, inference.py.",
                 ReportAggregate,
                 self.aggregate,
             ),

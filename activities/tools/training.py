@@ -32,10 +32,15 @@ class Training:
         self._bench = bench
 
     def tools(self) -> tuple[Tool, ...]:
+        folds = self._bench.task.split.folds
+        parts = f"{folds} times, once for each fold, `minutes` for all together" if folds else "at most `minutes`"
         what = (
-            "Trains the repository as it stands with its config.yaml, lets it predict rows that you cannot see, and "
-            "returns the system's score with the learning curves. `minutes` bounds the training, all folds together. "
-            "A quick run is an early signal on a sample or one fold; only full trainings compete."
+            f"Trains the repository as it stands with its config.yaml ({parts}; at the end of its time train.py gets "
+            "SIGTERM and is killed some seconds later), lets it predict rows that you cannot see, and returns the "
+            "system's score with its 95 % interval, the learning curves (first, last and best value of each, and at "
+            "which step), the end of the log and what is left. It waits for a free device first. With `quick`, "
+            f"train.py gets --quick{' on one fold' if folds else ''}: an early signal in little time, which never "
+            f"competes. `minutes` is cut to {SHARE:.0%} of the time left; the rest is for predictions."
         )
         return (Tool("train", what, Train, self.train),)
 

@@ -1,6 +1,7 @@
 """Every prompt renders from its request alone, says what its tools are, and changes with nothing else."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from jinja2 import UndefinedError
 
 from activities.agent import prompting
+from schemas.budget import Spend, Usage
 from schemas.message import Message, TextBlock, ToolResultBlock, ToolUseBlock
+from schemas.role import Caps
 from schemas.state import ManageRequest
 from tests.agent.requests import TASK, requests
 
@@ -52,6 +55,7 @@ def test_the_system_prompt_names_the_task_and_how_to_end(kind: str) -> None:
     assert "{{" not in text
     assert "{%" not in text
     assert "None" not in text
+    assert "supervised machine learning" in text  # and nothing that a model would have a reason to refuse
 
 
 def test_the_system_prompt_is_the_same_for_every_invocation_of_a_role() -> None:
@@ -71,14 +75,70 @@ def test_a_variable_that_is_missing_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         prompting._templates.from_string("{{ task.nothing }}").render(task=TASK)
     with pytest.raises(UndefinedError):
-        prompting._templates.get_template("coder.md").render(settled={})
+        prompting._templates.get_template("coder.md").render(role="coder")
+
+
+def words(request: Any, **more: Any) -> str:
+    block = message(request.model_copy(update=more)).content[-1]
+    assert isinstance(block, TextBlock)
+    return block.text
 
 
 def test_happenings_are_told_in_words() -> None:
-    words = message(ALL["manager"]).content[-1]
-    assert isinstance(words, TextBlock)
-    for told in ("prefer small models", "tuned", "it is at work", "candidate 1 (trained)", "`coder.2.5`"):
-        assert told in words.text
+    text = words(ALL["manager"])
+    for told in ("prefer small models", "tuned", "it is at work", "candidate 1 (trained)", "`coder.2.5` on candidate"):
+        assert told in text
+    assert "trial_scored `tuner.1.3`: candidate 1, rmse 0.5 [0.45, 0.55] in job `tuner.1.3.j2`" in text
+    for left in ("300 s are left to explore, 500 s in all", "1.50 dollars are left", "1000 tokens are left"):
+        assert left in text
+
+
+def test_the_manager_is_told_what_was_spent_and_an_unknown_price_is_no_zero() -> None:
+    request: Any = ALL["manager"]
+    spend = Spend(dollars=2.5, usage=Usage(output_tokens=70), model_calls=3, jobs=2, job_seconds=41.0)
+    told = words(request, board=request.board.model_copy(update={"spend": spend}))
+    assert "Spent so far: 2.50 dollars, 70 tokens in 3 model calls, 2 jobs of 41 s." in told
+    unknown = spend.model_copy(update={"dollars": None})
+    assert "dollars of unknown price" in words(request, board=request.board.model_copy(update={"spend": unknown}))
+
+
+def test_an_opening_says_when_it_was_true() -> None:
+    request: Any = ALL["coder"]
+    at = request.deadline - timedelta(seconds=90)
+    block = prompting.opening(request, at).content[-1]
+    assert isinstance(block, TextBlock)
+    assert f"ends at {request.deadline:%Y-%m-%d %H:%M:%S} UTC" in block.text
+    assert f"at {at:%H:%M:%S} UTC, that left 90 seconds" in block.text
+
+
+def test_caps_on_money_are_told_where_there_are_any() -> None:
+    assert "capped" not in words(ALL["coder"])
+    assert "capped at 5.00 dollars and 900 tokens;" in words(ALL["coder"], caps=Caps(dollars=5, tokens=900))
+    assert "capped at 900 tokens;" in words(ALL["coder"], caps=Caps(tokens=900))
+
+
+def test_the_web_is_spoken_of_where_it_may_be_searched() -> None:
+    designer: Any = ALL["designer, new"]
+    assert "web" not in prompting.system(designer)
+    assert "`web_search`" in prompting.system(designer.model_copy(update={"web": True}))
+    for kind in ("coder", "tuner", "aggregator", "manager", "setup"):
+        allowed: Any = ALL[kind]
+        assert "web" not in prompting.system(allowed.model_copy(update={"web": True}))
+
+
+def test_a_setup_that_a_design_asks_for_is_told_what_is_asked() -> None:
+    first: Any = ALL["setup"]
+    asked = first.model_copy(update={"candidate": 3, "weights": ("org/model@v1",), "packages": ("xgboost",)})
+    assert "design of candidate 3" in words(asked)
+    assert "`org/model@v1`" in words(asked)
+    assert "`xgboost`" in words(asked)
+    assert "SETUP.md, at most two pages" in prompting.system(first)
+    assert "SETUP.md, at most two pages" not in prompting.system(asked)
+
+
+def test_a_look_aside_says_that_it_is_one() -> None:
+    assert "a look at the state" not in words(ALL["manager"])
+    assert "a look at the state" in words(ALL["manager"], aside=True)
 
 
 def test_each_pending_call_is_answered_once_by_what_is_known_of_it() -> None:

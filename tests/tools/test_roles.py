@@ -308,7 +308,9 @@ def test_each_role_has_its_tools_and_no_other(stage: Stage, work: Work) -> None:
     coding = CodeRequest(candidate=1, brief="", revision="r", **given)
     designing = DesignRequest(candidate=1, brief="", **given)
     expected = {
-        "setup": ["inspect_environment", "profile_data", "install", "write_file", "report_setup"],
+        "setup": [
+            *("inspect_environment", "install", "fetch_weights", "profile_data", "write_file", "report_setup"),
+        ],
         "designer": [*reading, "profile_data", "retrieve", "write_file", "report_design"],
         "coder": [*reading, "write_file", "edit_file", "retrieve", "profile_data", "run", "check", "report_code"],
         "tuner": [*reading, "write_config", "train", "report_tune"],
