@@ -32,7 +32,18 @@ def test_claude_is_there_on_every_platform_and_nothing_is_needed_to_name_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["gpt", "", "opus-5-5", "bedrock/", "api/claude-opus-5-5", "azure/x", "playbook/claude-x"]
+    "name",
+    [
+        "gpt",
+        "",
+        "opus-5-5",
+        "claude-",
+        "claude-opus 5",
+        "bedrock/",
+        "api/claude-opus-5-5",
+        "azure/x",
+        "playbook/claude-x",
+    ],
 )
 def test_another_name_is_an_error_that_says_what_there_is(name: str) -> None:
     with pytest.raises(BadInput, match=r"not available; there is: playbook, claude-NAME, bedrock/NAME"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 INVOKED = re.compile(r"^arn:|^[a-z-]+\.anthropic\.|-v\d+(:\d+)?$")  # Bedrock's older names: by region, or versioned
+OWN = re.compile(r"claude-[\w.-]+")
 
 
 class Platform(StrEnum):
@@ -61,7 +62,7 @@ class Address:
         before, slash, rest = name.partition("/")
         if slash and rest.strip() and before in set(Platform) - {Platform.API}:
             return cls(Platform(before), rest)
-        return cls(Platform.API, name) if name.startswith("claude-") and not slash else None
+        return cls(Platform.API, name) if OWN.fullmatch(name) else None
 
     @property
     def invoked(self) -> bool:
