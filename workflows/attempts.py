@@ -11,6 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 
 from schemas.event import AttemptFailed, RunPaused, RunResumed
 from workflows.calls import GPU_SUFFIX, Call
+from workflows.limits import explore_until
 from workflows.record import Record
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -89,7 +90,7 @@ class Attempts:
         own = infrastructure = number = 0
         while True:
             if not call.bookkeeping:
-                await self._record.unpaused()
+                until = await self._unpaused(until)
                 if self._record.state.stop == "now":
                     raise GivenUp("a person stopped the run", "cancelled")
             number += 1
@@ -108,6 +109,17 @@ class Attempts:
                 await workflow.sleep(_pause(failure, own, until), summary=f"before {invocation}.a{number + 1}")
                 if until is not None and workflow.now() >= until and not failure.infrastructure:
                     raise GivenUp(failure.why)
+
+    async def _unpaused(self, until: datetime | None) -> datetime | None:
+        """Waits while the run is paused. The invocation's time does not run meanwhile, but that of the run does."""
+        began = workflow.now()
+        await self._record.unpaused()
+        waited = workflow.now() - began
+        if until is None or not waited or not workflow.patched("time-while-paused"):
+            return until
+        state = self._record.state
+        bound = state.clock.deadline if state.phase == "AGGREGATING" else explore_until(state)
+        return max(until, min(until + waited, bound))
 
     def _again(
         self, call: Call[Asked, Told], failure: Failure, own: int, infrastructure: int, until: datetime | None
@@ -156,6 +168,8 @@ class Attempts:
     ) -> Told:
         if "attempt" in call.request.model_fields:
             request = request.model_copy(update={"attempt": number})
+        if until is not None and "deadline" in call.request.model_fields:
+            request = request.model_copy(update={"deadline": until})
         queue = workflow.info().task_queue + (GPU_SUFFIX if call.queue == "gpu" else "")
         left = None if until is None else until - workflow.now()
         if left is not None and left <= timedelta(0):

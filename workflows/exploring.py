@@ -27,6 +27,7 @@ FRUITLESS = 3  # turns in a row that start nothing while nothing is in flight
 FIRST_REST = 30.0  # seconds before a manager that gave no answer is asked again; doubled each time
 LONGEST_REST = 900.0
 ACTS = (PersonSteered, RunExtended, RunResumed)  # of a person, after which it is asked at once
+TOLD_AGAIN = 40  # happenings at most; the board holds what they came to
 LANDING = timedelta(seconds=60)  # that agents have to report once their deadline is over, a lost worker included
 
 
@@ -140,9 +141,9 @@ class Explorer:
     def _settle(self, turn: Turn, happenings: Happenings, answers: Answers) -> None:
         """What the manager's main conversation did not hear of is told at its next turn."""
         if turn.aside or turn.ask_again:
-            self._record.inbox[:0] = happenings
+            self._record.inbox[:0] = happenings[-TOLD_AGAIN:]
             self._record.answers[:] = answers
-        self._known = len(happenings) if turn.aside else 0
+        self._known = len(happenings[-TOLD_AGAIN:]) if turn.aside else 0
         self._unanswered = self._unanswered + 1 if turn.ask_again else 0
         self._rest = None
         if turn.ask_again:

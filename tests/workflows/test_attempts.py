@@ -1,6 +1,7 @@
 """Invocations that fail: by the platform, by what is asked of them, or for want of a person."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
+from schemas.decision import Tune
 from schemas.event import AttemptFailed, InvocationFailed, RunPaused, RunResumed
 from schemas.person import Stop
-from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest
+from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest, TuneRequest
+from schemas.state import Managed, ManageRequest
 from tests.workflows.facts import spec
-from tests.workflows.stage import Stage, entries, events, heard, staged, start, until
+from tests.workflows.stage import Stage, entries, events, heard, plain_manager, staged, start, until
 from workflows.build import BuildWorkflow
 
 pytestmark = pytest.mark.timeout(60)
@@ -165,3 +168,32 @@ async def test_a_call_from_before_the_mending_does_not_pause_the_run_again(clien
         found = await entries(handle)
     assert state.phase == "DONE"
     assert [len(events(found, kind)) for kind in (RunPaused, AttemptFailed)] == [1, 2]
+
+
+async def test_while_a_person_is_needed_an_invocations_time_does_not_run(client: Client) -> None:
+    stage = Stage()
+    broken = iter([True])
+
+    async def tuner(request: TuneRequest) -> Any:
+        if next(broken, False):
+            raise refused()
+        return await stage._tuner(request)
+
+    async def manager(request: ManageRequest) -> Managed:
+        steps = [
+            Tune(candidate=1, minutes=0.05, brief="train") if s.kind == "tune" else s for s in plain_manager(request)
+        ]
+        return Managed(invocation=request.invocation, decisions=tuple(steps), tool_uses=("t",) * len(steps))
+
+    stage.parts.update({"tuner": tuner, "manager": manager})
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, lambda state: state.paused == "system")
+        deadline = stage.requests("tuner")[0].deadline
+        await until(handle, lambda _: datetime.now(UTC) > deadline)
+        resumed = datetime.now(UTC)
+        await handle.execute_update(BuildWorkflow.resume)
+        state = await handle.result()
+    assert state.phase == "DONE"
+    left = (stage.requests("tuner")[1].deadline - resumed).total_seconds()
+    assert 1.0 < left < 4.0

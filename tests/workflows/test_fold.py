@@ -55,6 +55,15 @@ def test_a_candidate_is_designed_then_coded_then_trained() -> None:
     assert state.in_flight == {}
 
 
+def test_what_failed_last_is_known_until_it_is_made_good() -> None:
+    report = CodeReport(invocation="coder.1.1", candidate=1, problem="no such library")
+    failed = (flight(Role.CODER, 1), InvocationReported(invocation="coder.1.1", report=report))
+    known = folded(prepared(), *designed(), *failed).candidates[1]
+    assert (known.failures, known.stumbled, known.last) == (1, "coder", "no such library")
+    mended = folded(prepared(), *designed(), *failed, *coded()).candidates[1]
+    assert (mended.failures, mended.stumbled) == (0, "")
+
+
 def test_a_claimed_score_does_not_count_until_the_scorer_has_confirmed_it() -> None:
     state = folded(prepared(), *designed(), *coded(), flight(Role.TUNER, 1), tuned("j2", 0.5))
     assert state.candidates[1].best is None

@@ -16,6 +16,10 @@ def decided(state: RunState) -> tuple[Decision, ...]:
     return greedy.decide(state, board(state, START + timedelta(minutes=1))).decisions
 
 
+def stood_in(state: RunState) -> tuple[Decision, ...]:
+    return greedy.stand_in(state, board(state, START + timedelta(minutes=1)), "529").decisions
+
+
 def test_it_drafts_as_many_designs_as_there_are_candidates() -> None:
     steps = decided(folded(prepared()))
     assert [step.candidate for step in steps if isinstance(step, Design)] == [1, 2, 3]
@@ -46,3 +50,12 @@ def test_it_waits_for_what_is_in_flight_and_finishes_when_nothing_promises_more(
     once = (scored("a", 0.5), tuned("a", 0.5))
     stale = folded(prepared(), *designed(), *coded(), *once, tuned("b", 0.6), tuned("c", 0.6), first=first)
     assert [type(step) for step in decided(stale)] == [Finish]
+
+
+def test_in_the_stead_of_a_manager_that_is_asked_again_it_does_the_same_but_never_finishes() -> None:
+    first = started(candidates=1)
+    building = folded(prepared(), *designed(), first=first)
+    assert stood_in(building) == decided(building)
+    once = (scored("a", 0.5), tuned("a", 0.5))
+    stale = folded(prepared(), *designed(), *coded(), *once, tuned("b", 0.6), tuned("c", 0.6), first=first)
+    assert [type(step) for step in stood_in(stale)] == [Wait]
