@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -107,6 +107,7 @@ def _arguments(tool: Tool, given: dict[str, Any]) -> BaseModel:
         raise ToolFailed(f"{tool.name} was not run, for its arguments are wrong: {wrong}") from None
 
 
+@cache
 def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
     schema = arguments.model_json_schema()
     schema.get("properties", {}).pop("kind", None)  # a union's tag is the tool's name

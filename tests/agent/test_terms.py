@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities import coder, designer, tuner
 from activities.agent.doing import Doing
@@ -15,12 +16,13 @@ from activities.assignment import Assignment, Equipment, carry_out
 from activities.manager import take_turn
 from activities.models.base import Model
 from activities.models.scripted import ScriptedModel, calls, says
+from activities.roles import RoleActivities
 from activities.workspace.layout import Layout
 from activities.workspace.repository import Repository
 from schemas.base import RunRef
 from schemas.candidate import Candidate
 from schemas.job import Limits
-from schemas.message import Message, ModelRequest, Reply, Search
+from schemas.message import Message, ModelRequest, Reply, Search, ToolResultBlock
 from schemas.role import Caps, CodeRequest, DesignReport, DesignRequest, ModelChoice, Report, TuneRequest
 from tests.agent.requests import TASK, requests
 from tests.agent.storm import Storm, overloaded
@@ -143,3 +145,64 @@ async def test_the_last_money_ends_an_invocation_with_what_it_has(tmp_path: Path
     assert "are spent, of $0.0" in report.problem
     assert report.turns == 1
     assert report.spend == spent(read(Layout(tmp_path).journals("designer.1.1")))
+
+
+async def test_what_a_call_gave_can_be_read_again_whole(tmp_path: Path) -> None:
+    (tmp_path / "view").mkdir()
+    text = "".join(f"row {number}\n" for number in range(300))
+    (tmp_path / "view" / "train.csv").write_text(text)
+    script = [
+        calls(("read_file", {"path": "data/train.csv"})),
+        calls(("read_file", {"path": "calls/1.txt"}), ("list_files", {"path": "calls"})),
+        calls(("read_file", {"path": "calls/9.txt"})),
+        GIVE_UP,
+    ]
+    model = ScriptedModel(script)
+    await carry_out(design(tmp_path), equipment(tmp_path, model))
+    first, second, third = (request.messages[-1].content for request in model.asked[1:])
+    assert isinstance(first[0], ToolResultBlock)
+    assert first[0].content == text
+    assert isinstance(second[0], ToolResultBlock)
+    assert str(second[0].content).rstrip() == text.rstrip()
+    assert isinstance(second[1], ToolResultBlock)
+    assert '"path":"calls/1.txt"' in str(second[1].content)
+    assert isinstance(third[0], ToolResultBlock)
+    assert "calls/N.txt holds what your tool call N gave" in str(third[0].content)
+
+
+class Silent:
+    """A model that must not be asked."""
+
+    async def ask(self, request: ModelRequest) -> Reply:
+        raise AssertionError("asked, though a record answers")
+
+
+async def test_a_run_is_recorded_and_goes_the_same_way_from_its_record(tmp_path: Path) -> None:
+    look = calls(("list_files", {}))
+    kept, again = Layout(tmp_path / "kept"), Layout(tmp_path / "again")
+    first = RoleActivities(tmp_path, (), lambda _name: ScriptedModel([look, GIVE_UP]), sandbox="none")
+    one = DesignRequest.model_validate(
+        {"invocation": "designer.1.1", "candidate": 1, "brief": "", **common(kept.folder, record=True)}
+    )
+    report = await ActivityEnvironment().run(first.designer, one)
+    assert [path.name for path in sorted(kept.exchange("designer.1.1", 1).parent.iterdir())] == ["001.json", "002.json"]
+    second = RoleActivities(tmp_path, (), lambda _name: Silent(), sandbox="none")
+    two = one.model_copy(
+        update={
+            "run": RunRef(id="again", folder=str(again.folder)),
+            "record": False,
+            "replay": str(kept.folder),
+        }
+    )
+    replayed = await ActivityEnvironment().run(second.designer, two)
+    assert (replayed.problem, replayed.turns, replayed.spend.usage) == (report.problem, 2, report.spend.usage)
+
+
+@pytest.mark.parametrize(("name", "counted"), [("claude-opus-5-5", True), ("playbook", False)])
+async def test_a_purse_is_for_models_that_cost(tmp_path: Path, name: str, counted: bool) -> None:
+    roles = RoleActivities(tmp_path, (), lambda _name: ScriptedModel([GIVE_UP]), sandbox="none")
+    request = DesignRequest.model_validate(
+        {"invocation": "designer.1.1", "candidate": 1, "brief": "", **common(tmp_path, model=ModelChoice(name=name))}
+    )
+    await ActivityEnvironment().run(roles.designer, request)
+    assert Layout(tmp_path).purse.exists() is counted
