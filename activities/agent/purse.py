@@ -49,7 +49,7 @@ class Purse:
         price is unknown where dollars are capped, or at `until`.
         """
         record = Reserved(call=call, dollars=dollars, tokens=tokens)
-        while not self._admitted(record):
+        while not self._tried(record):
             if datetime.now(UTC) >= until:
                 raise LimitReached("its time ran out while the calls of other agents held what is left to spend")
             await asyncio.sleep(POLL)
@@ -89,9 +89,16 @@ class Purse:
         tokens = None if caps.tokens is None else max(caps.tokens - known.tokens - known.reserved_tokens, 0)
         return Caps(dollars=dollars, tokens=tokens)
 
+    def _tried(self, record: Reserved) -> bool:
+        """True once the reservation is written; a process that was stopped while it held the lock is waited for."""
+        try:
+            return self._admitted(record)
+        except TimeoutError:
+            return False
+
     def _admitted(self, record: Reserved) -> bool:
         """Writes the reservation if there is room for it now."""
-        with self._locked():
+        with self._locked(POLL):
             self._refresh()
             mine, caps = invocation_of(record.call), self._caps()
             spent, others = self._book.spent(besides=mine), self._book.reserved(but=mine)
@@ -110,12 +117,12 @@ class Purse:
         )
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, patience: float = PATIENCE) -> Iterator[None]:
         """Held for one read and one write. Raises TimeoutError where a process that was stopped keeps it."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        lock = try_lock(self._file, patience=PATIENCE)
+        lock = try_lock(self._file, patience=patience)
         if lock is None:
-            raise TimeoutError(f"{self._file} was locked by another process for {PATIENCE:.0f} s")
+            raise TimeoutError(f"{self._file} was locked by another process for {patience:g} s")
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ import pytest
 
 from activities.agent.limits import LimitReached
 from activities.agent.purse import Purse, true_now
+from activities.execution.durable import try_lock
 from schemas.role import Caps
 from schemas.state import Board
 
@@ -147,6 +148,18 @@ async def test_the_manager_is_shown_what_is_really_left(file: Path) -> None:
         seconds_to_explore=10.0, seconds_left=20.0, dollars_left=10.0, tokens_left=1_000,
     )  # fmt: skip
     assert (true_now(shown, one.left()).dollars_left, true_now(shown, one.left()).tokens_left) == (8.0, 900)
+
+
+async def test_who_waits_for_the_lock_of_a_process_that_was_stopped_stays_awake(file: Path) -> None:
+    file.touch()
+    lock = try_lock(file)
+    assert lock is not None
+    waiting = asyncio.create_task(purse(file).reserve("coder.1.2.a1.t1.1", 1.0, 10, until=soon()))
+    done, _ = await asyncio.wait([waiting], timeout=0.5)
+    assert not done
+    lock.release()
+    await waiting
+    assert dollars(file) == (0.0, 1.0)
 
 
 # --- over processes -----------------------------------------------------------------------------------------------
