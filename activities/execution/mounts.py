@@ -54,7 +54,7 @@ def _tidy(mount: Mount) -> Iterator[str]:
             if _keep_link(path, root, mount.target):
                 continue
             path.unlink()
-            yield f"removed the link {name}, which leads elsewhere"
+            yield f"removed the link {name}, which leads elsewhere or nowhere"
         elif not stat.S_ISREG(status.st_mode):
             path.unlink()
             yield f"removed {name}, which is no plain file"
@@ -72,14 +72,14 @@ def _open(root: Path) -> None:
 
 
 def _keep_link(path: Path, root: Path, target: str) -> bool:
-    """True for a link within the mount; an absolute one (by its name in the sandbox) is made relative."""
+    """True for a link to something within the mount; an absolute one (by its name in the sandbox) is made relative."""
     aim = str(path.readlink())
     if aim == target or aim.startswith(f"{target}/"):
         path.unlink()
         path.symlink_to(os.path.relpath(root / os.path.relpath(aim, target), path.parent))
     elif aim.startswith("/"):
         return False
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    return path.exists() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _entries(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
