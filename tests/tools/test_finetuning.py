@@ -11,15 +11,23 @@ import pytest_asyncio
 import torch
 
 from activities import setup
+from activities.delivery.work import Deliverer
 from activities.execution import environments
 from activities.execution.jobs import LocalJobs
 from activities.models.scripted import ScriptedModel, calls
 from activities.tools.checking import Checking
+from activities.tools.training import Training
+from schemas.base import RunRef
+from schemas.candidate import Member
+from schemas.delivery import DeliveryRequest
+from schemas.job import Limits
 from schemas.role import SetupReport, SetupRequest
-from schemas.tool import Checked, Fetched, Ran
+from schemas.tool import Checked, Fetched, Ran, Trained
 from tests.hub.fixtures import hub
 from tests.hub.server import LoopbackHub
+from tests.tools import conftest
 from tests.tools.conftest import Work
+from tests.tools.direct import DirectJobs
 from tests.tools.test_roles import Stage
 
 __all__ = ["hub"]
@@ -100,6 +108,36 @@ async def set_up(work: Work) -> SetupReport:
     )
     given = {"invocation": "setup.1.2", "candidate": 1, "weights": (NAME,), "environment": work.bench.environment}
     return await stage.carry_out(setup.assignment(SetupRequest(**given, **stage.common)), model, home=work.bench.home)
+
+
+async def test_jobs_that_train_see_the_weights_and_no_other_step_does(work: Work, hub: LoopbackHub) -> None:
+    hub.share(NAME, {"model.pt": b"x"})
+    bench, jobs = work.bench, work.bench.jobs
+    assert isinstance(jobs, DirectJobs)
+    bench.home = bench.layout.folder.parent / "home"
+    await set_up(work)
+    work.write(**conftest.CODE)
+    tools = (*Checking(bench).tools(), *Training(bench).tools())
+    await work.use(tools, "run", argv=["python", "-c", "pass"])
+    await work.use(tools, "check")
+    trained = (await work.use(tools, "train", minutes=1)).content
+    assert isinstance(trained, Trained)
+    request = DeliveryRequest(
+        run=RunRef(id="run", folder=str(bench.layout.folder)),
+        task=bench.task,
+        invocation="deliver.1",
+        members=(Member(candidate=1, job=trained.job, revision=trained.revision),),
+        environment="",
+        deadline=bench.limits.deadline,
+    )
+    deliverer = Deliverer(request, jobs, Limits())
+    assert (await deliverer.estimate()).problem is None
+    assert (await deliverer.refit()).done
+    steps = [step for spec in jobs.specs.values() for step in spec.steps]
+    seeing = [step.name for step in steps if "/weights" in {mount.target for mount in step.mounts}]
+    assert seeing == ["run", "train", "train select", "train"]
+    assert [step.name for step in steps if "WEIGHTS" in step.environment] == seeing
+    assert len(steps) > 8
 
 
 @pytest.mark.slow
