@@ -23,6 +23,7 @@ _templates = Environment(
     autoescape=False,  # noqa: S701  # Markdown for a model, not HTML
     trim_blocks=True,
     lstrip_blocks=True,
+    keep_trailing_newline=True,  # of what is included, so that a blank line stays one
 )
 
 
@@ -32,7 +33,7 @@ def system(request: AnyRequest | ManageRequest) -> str:
     It depends on role, task and what is fixed for the run or the invocation, so that calls share its cached prefix:
     time, money and state are told in openings and results.
     """
-    return _templates.get_template(f"{request.role}.md").render(**_fixed(request))
+    return _templates.get_template(f"{request.role}.md").render(**_fixed(request)).strip()
 
 
 def opening(request: AnyRequest, at: datetime | None = None) -> Message:
@@ -82,7 +83,7 @@ def _words(request: AnyRequest | ManageRequest, at: datetime | None) -> str:
     at = at or utc_now()
     left = max((request.deadline - at).total_seconds(), 0.0)
     template = _templates.get_template(f"opening/{request.role}.md")
-    return template.render(request=request, at=at, left=left, **_fixed(request))
+    return template.render(request=request, at=at, left=left, **_fixed(request)).strip()
 
 
 def _json(key: str, request: AnyRequest | ManageRequest) -> TextBlock:

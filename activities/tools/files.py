@@ -11,6 +11,7 @@ from activities.tools.base import Call, Done, Tool
 from activities.tools.pictures import Looking
 from activities.tools.reading import files_beneath, open_beneath, parts_of
 from activities.tools.roots import Joined
+from activities.workspace.package import LEFT_OUT
 from activities.workspace.repository import MOST_FILES
 from schemas.tool import EditFile, FileEntry, FileList, ListFiles, ReadFile, WriteConfig, WriteFile, Written
 
@@ -136,6 +137,8 @@ class Writing:
             raise ToolFailed(f"you may write {' and '.join(self._only)} only, and not {path}")
         if self._tree.read_only(path) and not self._only:
             raise ToolFailed(f"{path} is there to be read only")
+        if parts[0] in LEFT_OUT:
+            raise ToolFailed(f"a delivered model has no folder {parts[0]} of its code's own: give it another name")
         if any(part.lower() == ".git" for part in parts):
             raise ToolFailed("a repository has no .git of its own; versions are kept for you")
         if any(ord(letter) < 32 for letter in path):  # nothing could remove it, and no version could hold it

@@ -135,7 +135,8 @@ def test_prompts_fit_every_kind_of_task(name: str) -> None:
         text = prompting.system(asked)  # type: ignore[arg-type]
         assert "None" not in text
         assert "``" not in text
-        assert "\n\n\n\n" not in text
+        assert "\n\n\n" not in text
+        assert not re.search(r"[^\n]\n## ", text)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -43,6 +43,7 @@ def test_a_request_becomes_json_and_then_words(kind: str) -> None:
     for words in (getattr(request, "brief", ""), *(one.approach for one in getattr(request, "candidates", ()))):
         assert words in second.text
     assert "{" not in second.text
+    assert "\n\n\n" not in second.text
     assert "None" not in second.text
 
 

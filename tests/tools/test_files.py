@@ -135,6 +135,12 @@ async def test_what_no_repository_holds_is_not_written(work: Work, path: str) ->
         await write(work, path)
 
 
+async def test_what_a_package_leaves_out_is_not_written(work: Work) -> None:
+    with pytest.raises(ToolFailed, match="no folder weights"):
+        await write(work, "weights/loader.py")
+    await write(work, "src/weights/loader.py")
+
+
 async def test_no_more_files_are_written_than_a_repository_keeps(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activities.tools.files.MOST_FILES", 2)
     await write(work, "a")
