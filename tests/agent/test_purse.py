@@ -8,10 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from activities.agent.limits import LimitReached
 from activities.agent.purse import Purse, true_now
+from activities.bookkeeping import BookkeepingActivities
 from activities.execution.durable import try_lock
+from activities.scoring import ScoringActivities
+from activities.workspace.layout import Layout
+from schemas.base import RunRef
+from schemas.delivery import AccountRequest, HoldRequest
 from schemas.role import Caps
 from schemas.state import Board
 
@@ -160,6 +166,27 @@ async def test_who_waits_for_the_lock_of_a_process_that_was_stopped_stays_awake(
     lock.release()
     await waiting
     assert dollars(file) == (0.0, 1.0)
+
+
+# --- what the workflow has done with it ---------------------------------------------------------------------------
+
+
+async def test_money_that_a_person_gave_reaches_agents_by_the_activity_that_holds_them(
+    tmp_path: Path, client: Client
+) -> None:
+    run = RunRef(id="toy-1", folder=str(tmp_path))
+    one = purse(Layout.of(run).purse, Caps(dollars=1.0))
+    await BookkeepingActivities(client).hold(HoldRequest(run=run, held=False, caps=Caps(dollars=5.0)))
+    assert one.left().dollars == 5.0
+
+
+async def test_an_invocation_that_is_given_up_lets_the_others_go_on(tmp_path: Path) -> None:
+    run = RunRef(id="toy-1", folder=str(tmp_path))
+    file = Layout.of(run).purse
+    await purse(file).reserve("coder.1.2.a1.t1.1", 12.0, 10, until=soon())
+    await ScoringActivities().account(AccountRequest(run=run, invocation="coder.1.2"))
+    with pytest.raises(LimitReached, match="are spent"):
+        await purse(file).reserve("coder.2.3.a1.t1.1", 1.0, 10, until=soon())
 
 
 # --- over processes -----------------------------------------------------------------------------------------------

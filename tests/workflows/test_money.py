@@ -8,7 +8,7 @@ from temporalio.client import Client
 from schemas.budget import Budget, Spend, Usage
 from schemas.event import LimitReached, ManagerDecided
 from schemas.person import Extension
-from schemas.role import AggregateReport, AggregateRequest, Caps, TuneRequest
+from schemas.role import AggregateReport, AggregateRequest, Caps, CodeRequest, TuneRequest
 from schemas.state import ManageRequest, RunState
 from tests.workflows.facts import bounded, folded, prepared, spec, spoken, started
 from tests.workflows.stage import Stage, entries, events, holding, staged, start, tuning, until
@@ -154,3 +154,20 @@ async def test_more_of_what_is_not_bounded_is_told_to_nobody(client: Client) -> 
         gate.set()
         state = await handle.result()
     assert (state.budget.dollars, stage.requests("hold")) == (None, [])
+
+
+async def test_what_was_spent_is_searchable_as_it_is_spent(client: Client) -> None:
+    stage, gate = holding()
+
+    async def coder(request: CodeRequest) -> Any:
+        report = await stage._coder(request)
+        return report.model_copy(update={"spend": Spend(dollars=0.25, usage=Usage(output_tokens=700))})
+
+    stage.parts["coder"] = coder
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spoken(candidates=1))
+        await until(handle, tuning)
+        found = (await handle.describe()).typed_search_attributes
+        gate.set()
+        await handle.result()
+    assert (found.get(display.DOLLARS), found.get(display.TOKENS)) == (0.25, 700)
