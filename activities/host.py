@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from activities.execution import cgroups
 from activities.execution.jobs import LocalJobs
 from activities.execution.leases import forget_machines
 from activities.workspace.layout import Layout
@@ -51,7 +50,7 @@ class Host:
 
     def limits(self) -> Limits:
         """One job's share of the memory, as every device may be leased at once."""
-        usable = psutil.virtual_memory().total * USABLE_MEMORY
+        usable = cgroups.allowed_memory() * USABLE_MEMORY
         return Limits(memory_mb=int(usable / 2**20 / max(len(self.devices), 1)))
 
 

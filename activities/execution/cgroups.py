@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from schemas.job import Limits
 
 PROCESS = Path("/proc/self")
@@ -75,6 +77,24 @@ def group(label: str, limits: Limits) -> Group | None:
             made.remove()
             continue
         return made
+    return None
+
+
+def allowed_memory() -> int:
+    """Bytes that this process and its jobs may take together: the machine's, or what a group around them allows."""
+    own, roots = _own(), _roots()
+    limits = [psutil.virtual_memory().total]
+    for name in own.keys() & roots.keys() & {"", "memory"}:
+        here, (_, top) = _at(roots[name], own[name]), roots[name]
+        around = [folder for folder in (here, *here.parents) if folder.is_relative_to(top)]
+        limits += [size for folder in around if (size := _memory_limit(folder)) is not None]
+    return min(limits)
+
+
+def _memory_limit(folder: Path) -> int | None:
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # "max" is no limit
+            return int((folder / name).read_text())
     return None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from activities.execution import conda, devices, distributions, environments, weights
+from activities.execution import cgroups, conda, devices, distributions, environments, weights
 from activities.execution.sandbox import choose
 from activities.execution.surroundings import temporary_mb
 from schemas.job import Limits
@@ -20,7 +20,7 @@ def facts(
         python=platform.python_version(),
         packages=distributions.pinned(environments.lock(environment)),
         cores=len(devices.usable_cores()),
-        memory_mb=psutil.virtual_memory().total // 2**20,
+        memory_mb=cgroups.allowed_memory() // 2**20,
         devices=devices_of_host,
         gpus=tuple(f"{name}, {uuid}" for name, uuid in devices.gpus().values()),
         disk_free_mb=psutil.disk_usage(str(environment)).free // 2**20,
