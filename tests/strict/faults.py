@@ -1,8 +1,9 @@
 """What goes wrong, and when.
 
 A plan is written in words, one for each rule: KIND[:ARGUMENT][|KIND...]WHEN, where WHEN is `@3,7` (at these requests),
-`/5` (at every fifth), `~0.2` or `~0.2:SEED` (by chance, the same for the same seed) or `*` (at all). Of several kinds,
-each comes in its turn. Requests are counted from when the plan was set; the first rule that fits is taken.
+`@3-` (from that one on), `/5` (at every fifth), `~0.2` or `~0.2:SEED` (by chance, the same for the same seed) or `*`
+(at all). Of several kinds, each comes in its turn. Requests are counted from when the plan was set; the first rule
+that fits is taken.
 """
 
 import random
@@ -31,11 +32,11 @@ BROKEN = ("bad_gateway", "cut", "cut_at", "hang", "garbage", "stream_error")
 error within the stream, before event N."""
 KINDS = (*STATUSES, *BROKEN, *SPOILS)
 PASSING = (
-    "rate_limit", "rate_limit:0.2", "overloaded", "internal", "bad_gateway", "cut", "cut_at:4", "garbage",
-    "stream_error:3", "broken_json", "unknown_tool", "wrong_arguments", "max_tokens",
+    "cut_at:4", "broken_json", "overloaded", "stream_error:3", "unknown_tool", "rate_limit:1", "garbage", "max_tokens",
+    "cut", "wrong_arguments", "internal", "bad_gateway", "rate_limit",
 )  # fmt: skip
 """That a client gets over by asking again, and a model by mending its call."""
-RULE = re.compile(r"(?P<kinds>[^@/~*]+)(?P<when>[@/~*])(?P<number>[\d.,]*)(:(?P<seed>\d+))?")
+RULE = re.compile(r"(?P<kinds>[^@/~*]+)(?P<when>[@/~*])(?P<number>[\d.,]*-?)(:(?P<seed>\d+))?")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Rule:
 
     def fires(self, call: int) -> Fault | None:
         match self.when:
+            case "@" if self.number.endswith("-"):
+                fits = call >= int(self.number[:-1])
             case "@":
                 fits = str(call) in self.number.split(",")
             case "/":

@@ -24,6 +24,7 @@ def fired(words: str, calls: int = 12) -> list[str]:
 
 def test_at_chosen_requests() -> None:
     assert [n for n, kind in enumerate(fired("overloaded@2,7"), 1) if kind] == [2, 7]
+    assert [n for n, kind in enumerate(fired("overloaded@10-"), 1) if kind] == [10, 11, 12]
 
 
 def test_at_every_nth_each_kind_in_its_turn() -> None:
