@@ -28,6 +28,7 @@ from schemas.tool import Fetched, FileEntry
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w][\w.-]{0,95})?")
 KEPT_FREE = 2 << 30  # bytes of disk
+LARGEST = 50 * 10**9  # bytes of a file: what the hub sends over plain HTTP
 LISTED = 60  # files in a result
 PICKLED = ("*.bin", "*.bin.index.json", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.joblib")
 OTHER_FORMATS = (
@@ -122,6 +123,7 @@ async def _fetch(
     cache: Path, key: str, hub: Hub, name: str, model: Model, files: Sequence[File], doing: Callable[[str], None]
 ) -> Fetched:
     draft = cache / "drafts" / key
+    _check_sizes(name, files)
     _check_room(cache, draft, name, files)
     done, total = 0, sum(file.size for file in files)
     digests: dict[str, Digests] = {}
@@ -194,6 +196,15 @@ def _note(model: Model, files: Sequence[File]) -> str:
     if len(files) > LISTED:
         said.append(f"{len(files) - LISTED} more files are not listed")
     return "; ".join(said)
+
+
+def _check_sizes(name: str, files: Sequence[File]) -> None:
+    over = [file.path for file in files if file.size > LARGEST]
+    if over:
+        raise ToolFailed(
+            f"{name} has files over {_size(LARGEST)}, which cannot be fetched ({', '.join(over[:5])}): name other "
+            "`files`, or take a smaller model"
+        )
 
 
 def _check_room(cache: Path, draft: Path, name: str, files: Sequence[File]) -> None:

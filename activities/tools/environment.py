@@ -22,8 +22,8 @@ class SettingUp:
             "one job gets of it; pretrained weights that this run has, and those at hand without a download."
         )
         install = (
-            "Adds packages to the candidates' environment, by requirement specifiers. It is a new layer, so what is "
-            "there keeps its version."
+            "Adds packages to the candidates' environment, by requirement specifiers, from wheels. It is a new layer, "
+            "so what is there keeps its version. All packages of a call come, or none."
         )
         fetch = (
             "Fetches a pretrained model's files from the hub into this run: jobs that train see them read-only at the "

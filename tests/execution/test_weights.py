@@ -181,6 +181,17 @@ async def test_what_does_not_fit_on_the_disk_is_not_begun(
     assert hub.downloads() == []
 
 
+async def test_a_file_that_plain_http_does_not_carry_is_not_begun(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.share(NAME, FILES)
+    monkeypatch.setattr(weights, "LARGEST", 1_000_000)
+    with pytest.raises(ToolFailed, match=r"files over 1.0 MB, which cannot be fetched \(model.safetensors\)"):
+        await fetch(tmp_path, Wanted(NAME))
+    assert hub.downloads() == []
+    assert (await fetch(tmp_path, Wanted(NAME, files=("*.json",)))).weights.files == 1
+
+
 @pytest.mark.parametrize(
     ("there", "patterns", "kept"),
     [
