@@ -99,7 +99,8 @@ class Watch:
         with suppress(BlockingIOError):
             data = os.read(pipe.fileno(), CHUNK)
             self.output.write(data)
-            self._last_output = time.monotonic()
+            if data:
+                self._last_output = time.monotonic()
             self._end = (self._end + data)[-END_OF_OUTPUT:]
             return bool(data)
         return True
