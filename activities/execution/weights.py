@@ -68,7 +68,7 @@ async def fetch(home: Path, wanted: Wanted, doing: Callable[[str], None] = lambd
     cache = home / "weights"
     wanted = wanted.checked()
     async with connected() as hub:
-        asked = _key(hub.endpoint, wanted.name, wanted.revision, *sorted(wanted.files))
+        asked = _question(hub, wanted, wanted.revision)
         try:
             model = await hub.model(wanted.name, wanted.revision or "main")
             files = chosen(model.files, wanted)
@@ -81,7 +81,8 @@ async def fetch(home: Path, wanted: Wanted, doing: Callable[[str], None] = lambd
                 raise
             words = "no hub can be reached, so this is what was fetched before"
             return before.model_copy(update={"note": "; ".join(filter(None, (words, before.note)))})
-    _remember(cache, asked, found)
+    for key in (asked, _question(hub, wanted, found.weights.revision)):
+        _remember(cache, key, found)
     return found
 
 
@@ -255,6 +256,10 @@ async def _alone(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]
         yield
     finally:
         lock.release()
+
+
+def _question(hub: Hub, wanted: Wanted, revision: str) -> str:
+    return _key(hub.endpoint, wanted.name, revision, *sorted(wanted.files))
 
 
 def _key(*words: str) -> str:

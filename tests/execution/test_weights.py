@@ -122,6 +122,7 @@ async def test_without_a_hub_what_was_fetched_before_serves(
     again = await fetch(tmp_path, Wanted(NAME))
     assert again.weights == before.weights
     assert again.note == "no hub can be reached, so this is what was fetched before"
+    assert (await fetch(tmp_path, Wanted.of(weights.at_hand(tmp_path)[0]))).weights == before.weights
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(Unreached, match=r"http://127.0.0.1:9 cannot be reached .* go on without pretrained weights"):
         await fetch(tmp_path, Wanted("org/another"))
