@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from activities.agent.journal import read
 from activities.agent.records import READ, Asking, JournalRecord, Replied, spent
@@ -57,7 +57,7 @@ def segments(layout: Layout) -> dict[str, list[list[JournalRecord]]]:
 
 def replies(layout: Layout) -> dict[str, set[int]]:
     return {
-        name: {record.turn for segment in found for record in segment if isinstance(record, Replied)}
+        name: {record.turn for segment in found for record in segment if _said(record)}
         for name, found in segments(layout).items()
     }
 
@@ -96,11 +96,16 @@ def _asked_again(layout: Layout) -> int:
     again = 0
     for folder in (layout.folder / "journals").iterdir():
         records = read(folder)
-        counts = Counter(record.turn for record in records if isinstance(record, Replied))
+        counts = Counter(record.turn for record in records if _said(record))
         again += sum(count - 1 for count in counts.values())
         known: set[int] = set()
         for record in records:
             again += isinstance(record, Asking) and record.turn in known
-            if isinstance(record, Replied):
+            if _said(record):
                 known.add(record.turn)
     return again
+
+
+def _said(record: JournalRecord) -> TypeGuard[Replied]:
+    """A reply that became part of the conversation; others were cut off, refused, or a summary of it."""
+    return isinstance(record, Replied) and record.part == "said"
