@@ -88,12 +88,9 @@ async def fetch(home: Path, wanted: Wanted, doing: Callable[[str], None] = lambd
 
 def at_hand(home: Path) -> tuple[str, ...]:
     """Names with revisions of all that is in the cache."""
-    found = [Fetched.model_validate_json(path.read_bytes()).weights for path in _memories(home)]
-    return tuple(sorted({f"{weights.name}@{weights.revision}" for weights in found}))
-
-
-def _memories(home: Path) -> list[Path]:
-    return sorted((home / "weights" / "known").glob("*.json"))
+    known = [Fetched.model_validate_json(path.read_bytes()) for path in (home / "weights" / "known").glob("*.json")]
+    there = [fetched.weights for fetched in known if files_of(home, fetched).is_dir()]
+    return tuple(sorted({f"{weights.name}@{weights.revision}" for weights in there}))
 
 
 def files_of(home: Path, fetched: Fetched) -> Path:
