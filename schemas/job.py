@@ -99,7 +99,7 @@ class StepState(Record):
     note: str | None = None  # what a reader should know of a step that did not fail
     peak_memory_mb: float | None = None
     use: Use | None = None
-    limited_by: str = ""  # what kept its memory and processes: the kernel, or the supervisor where that cannot
+    limited_by: str = ""  # who kept its memory and processes in bounds: kernel, container, or else the supervisor
 
 
 class JobState(Record):

@@ -53,7 +53,8 @@ class StepRun:
         self.folder.add_usage(sampler.samples)
         if ending.reason == "suspend":
             return None
-        return self._judged(ending, sampler, "supervisor" if group is None else "kernel")
+        watcher = "supervisor" if self.sandbox.in_own_processes else "container"
+        return self._judged(ending, sampler, watcher if group is None else "kernel")
 
     def _watched(self, group: cgroups.Group | None, sampler: Sampler) -> wording.Ending:
         self.sandbox.clean(self._label)  # of a supervisor that died

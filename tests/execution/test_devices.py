@@ -147,7 +147,8 @@ def samples(bench: Bench, id: str = "tuner.1.1.j1") -> list[Sample]:
 
 async def test_use_of_processor_memory_and_gpu_is_in_the_record(bench: Bench, two_gpus: None) -> None:
     bench.jobs = bench.another(devices=GPUS)
-    code = "import time\nkept, end = bytearray(80 << 20), time.monotonic() + 2.5\nwhile time.monotonic() < end:\n    pass\n"
+    code = "import time\nkept = bytearray(80 << 20)\nend = time.monotonic() + 2.5\n"
+    code += "while time.monotonic() < end:\n    pass\n"
     state: JobState = await bench.run(code, devices=2)
     use = state.steps[0].use
     assert use is not None

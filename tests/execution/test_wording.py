@@ -1,6 +1,7 @@
 """What went wrong is told in words that an agent can act on."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,6 @@ def test_a_crash_has_its_signal_and_the_place_in_the_code(tmp_path: Path, number
 async def test_a_missing_package_and_a_hang_are_told_by_real_jobs(bench: Bench) -> None:
     state = await bench.run("import no_such_package\n")
     assert str(state.problem).startswith("there is no module 'no_such_package'")
-    waits = bench.step("import time\nprint('begun', flush=True)\ntime.sleep(60)\n", name="waits", seconds=2.5)
+    waits = bench.step("import time\nprint('begun', flush=True)\ntime.sleep(60)\n", name="waits", seconds=3.5)
     state = await bench.run(waits, id="tuner.1.2.j1")
-    assert "it had printed nothing for the last 2 s, and used no processor time" in str(state.problem)
+    assert re.search(r"printed nothing for the last \d s, and used no processor time", str(state.problem))
