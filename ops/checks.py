@@ -45,7 +45,7 @@ def bad(name: str, detail: str, advice: str) -> Check:
 async def all_checks(settings: Settings) -> list[Check]:
     """Every check, in the order in which one would mend things."""
     local = [python(), home(settings), disk(settings), *(await asyncio.to_thread(machine, settings))]
-    return [*local, *(await temporal(settings))]
+    return [*local, *(await asyncio.to_thread(models, settings)), *(await temporal(settings))]
 
 
 def python() -> Check:
@@ -75,6 +75,13 @@ def disk(settings: Settings) -> Check:
 def machine(settings: Settings) -> list[Check]:
     """Sandbox, devices, the candidates' environment and torch: imported here, as they load what nothing else needs."""
     from ops.machine import checks
+
+    return checks(settings)
+
+
+def models(settings: Settings) -> list[Check]:
+    """Keys, the server that answers, prices: imported here, since these checks are made of those above."""
+    from ops.modelchecks import checks
 
     return checks(settings)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 
 from ops import runs, telling, view
 from ops.errors import CommandFailed
+from ops.spending import Spent, spent
 from schemas.event import LedgerEntry
 from schemas.state import RunState
 
@@ -27,6 +28,7 @@ class Look:
     """A run at one moment: `entries` are new since the last look, `doing` maps invocations to what they do."""
 
     state: RunState
+    cost: Spent
     entries: Sequence[LedgerEntry] = ()
     doing: dict[str, str] = field(default_factory=dict)
     closed: bool = False
@@ -64,7 +66,7 @@ async def looks(client: Client, run: str, show: Show, after: int) -> AsyncIterat
         if found:
             seq = found.entries[-1].seq if found.entries else seq
             ended += EVERY if found.state.ended else 0.0
-            yield found if ended < CLOSING else Look(found.state, found.entries, found.doing, closed=True)
+            yield found if ended < CLOSING else replace(found, closed=True)
         await asyncio.sleep(EVERY)
 
 
@@ -82,7 +84,8 @@ async def look_at(client: Client, run: str, after: int) -> Look | None:
         activity.activity_id.rpartition(".a")[0] or activity.activity_id: await _words(client, activity)
         for activity in description.raw_description.pending_activities
     }
-    return Look(state, entries, doing, closed=description.status is not WorkflowExecutionStatus.RUNNING)
+    over = description.status is not WorkflowExecutionStatus.RUNNING
+    return Look(state, await asyncio.to_thread(spent, state), entries, doing, closed=over)
 
 
 async def _words(client: Client, activity: Any) -> str:
@@ -103,7 +106,7 @@ class Screen:
     def look(self, look: Look, now: datetime) -> None:
         for entry in look.entries:
             self._console.print(telling.line(entry), style="dim", markup=False, highlight=False)
-        self._live.update(view.screen(look.state, look.doing, now, self._url))
+        self._live.update(view.screen(look.state, look.doing, now, self._url, look.cost))
 
     def silence(self, advice: str) -> None:
         self._console.print(advice, style="yellow", markup=False)
@@ -121,7 +124,7 @@ class Lines:
             self._say(telling.line(entry), now)
         if self._spoke is None or (now - self._spoke).total_seconds() >= QUIET:
             what = [view.flight(one, look.doing, now) for one in look.state.in_flight.values()]
-            self._say("; ".join([view.headline(look.state, now).plain, *what]), now)
+            self._say("; ".join([view.headline(look.state, now, look.cost).plain, *what]), now)
 
     def silence(self, advice: str) -> None:
         self._say(advice, datetime.now(UTC))

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from activities.workspace.layout import Layout
+from ops.spending import left, spent
 from schemas.base import Record
 from schemas.metric import Score
 from schemas.state import RunState
@@ -32,7 +33,7 @@ class CandidateStanding(Record):
 
 
 class Amounts(Record):
-    """What was spent, or what may be; null is without limit, or of unknown cost."""
+    """What was spent, what may be, or what is left of that; null is without limit, or of unknown cost."""
 
     seconds: float
     dollars: float | None
@@ -50,6 +51,7 @@ class Standing(Record):
     candidates: tuple[CandidateStanding, ...]
     spent: Amounts
     budget: Amounts
+    left: Amounts
     verified: bool | None
     output: str | None
     url: str | None
@@ -58,7 +60,7 @@ class Standing(Record):
 
 def standing(state: RunState, now: datetime, *, url: str | None, live: bool) -> Standing:
     """A projection of the state, true at `now`."""
-    output = Layout.of(state.spec.run).output
+    output, used = Layout.of(state.spec.run).output, _spent(state, now)
     return Standing(
         run=state.spec.run.id,
         task=state.task.name if state.task else state.spec.name,
@@ -67,7 +69,8 @@ def standing(state: RunState, now: datetime, *, url: str | None, live: bool) -> 
         why=state.pause_why if state.paused else state.why,
         best=best(state),
         candidates=tuple(_candidate(state, number) for number in sorted(state.candidates)),
-        spent=_spent(state, now),
+        spent=used,
+        left=_left(state, used, now),
         budget=Amounts(
             seconds=state.budget.seconds,
             dollars=state.budget.dollars,
@@ -75,7 +78,7 @@ def standing(state: RunState, now: datetime, *, url: str | None, live: bool) -> 
             agent_calls=state.budget.agent_calls,
         ),
         verified=state.verified,
-        output=str(output) if state.verified and output.is_dir() else None,
+        output=str(output) if (state.verified or state.ended) and output.is_dir() else None,
         url=url,
         live=live,
     )
@@ -113,9 +116,21 @@ def _candidate(state: RunState, number: int) -> CandidateStanding:
 
 
 def _spent(state: RunState, now: datetime) -> Amounts:
+    cost = spent(state)
     return Amounts(
         seconds=round(((state.ended or now) - state.clock.started).total_seconds(), 1),
-        dollars=state.spend.dollars,
-        tokens=state.spend.usage.tokens,
+        dollars=cost.dollars,
+        tokens=cost.tokens,
         agent_calls=state.invocations,
+    )
+
+
+def _left(state: RunState, used: Amounts, now: datetime) -> Amounts:
+    budget = state.budget
+    tokens, calls = left(budget.tokens, used.tokens), left(budget.agent_calls, used.agent_calls)
+    return Amounts(
+        seconds=round(max((state.clock.deadline - (state.ended or now)).total_seconds(), 0.0), 1),
+        dollars=left(budget.dollars, used.dollars),
+        tokens=None if tokens is None else int(tokens),
+        agent_calls=None if calls is None else int(calls),
     )

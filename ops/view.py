@@ -8,17 +8,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ops import spending
+from ops.spending import Spent
 from ops.standing import best
-from ops.words import duration, money, score
+from ops.words import duration, score
 from schemas.candidate import Candidate
 from schemas.state import InFlight, RunState
 
 COLOURS = {"DONE": "green", "STOPPED": "yellow", "FAILED": "red"}
 
 
-def screen(state: RunState, doing: Mapping[str, str], now: datetime, url: str | None) -> Group:
+def screen(state: RunState, doing: Mapping[str, str], now: datetime, url: str | None, cost: Spent) -> Group:
     """The whole screen."""
-    parts: list[RenderableType] = [headline(state, now)]
+    parts: list[RenderableType] = [headline(state, now, cost)]
     if state.paused:
         parts.append(Text(f"PAUSED by {_by(state)}: {state.pause_why}", style="bold yellow"))
     if state.candidates:
@@ -33,24 +35,19 @@ def screen(state: RunState, doing: Mapping[str, str], now: datetime, url: str | 
     return Group(*parts)
 
 
-def headline(state: RunState, now: datetime) -> Text:
+def headline(state: RunState, now: datetime, cost: Spent) -> Text:
     """Phase, and what is left of time, money and calls."""
     left = (state.clock.deadline - now).total_seconds()
-    parts = [duration(left) + " left" if left >= 0 else duration(-left) + " past the deadline", money_left(state)]
+    parts = [
+        duration(left) + " left" if left >= 0 else duration(-left) + " past the deadline",
+        spending.words(cost, state.budget),
+    ]
     if state.budget.agent_calls is not None:
         parts.append(f"{max(state.budget.agent_calls - state.invocations, 0)} of {state.budget.agent_calls} calls left")
     else:
         parts.append(f"{state.invocations} agent calls")
     text = Text(state.phase, style=f"bold {COLOURS.get(state.phase, 'cyan')}")
     return text.append(f"  {state.spec.run.id}  " + " · ".join(parts), style="default")
-
-
-def money_left(state: RunState) -> str:
-    if state.budget.dollars is None:
-        return f"{money(state.spend.dollars)} spent"
-    if state.spend.dollars is None:
-        return f"cost unknown, of {money(state.budget.dollars)}"
-    return f"{money(max(state.budget.dollars - state.spend.dollars, 0.0))} of {money(state.budget.dollars)} left"
 
 
 def candidates(state: RunState) -> Table:

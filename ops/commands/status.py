@@ -10,6 +10,7 @@ from ops.connection import target
 from ops.console import Json, Run, complete, found, give, here, say
 from ops.ending import summary
 from ops.settings import Settings
+from ops.spending import spent
 from ops.standing import standing
 
 
@@ -30,7 +31,7 @@ async def _status(settings: Settings, prefix: str, *, json: bool) -> None:
         give(standing(known.state, now, url=url, live=known.live))
         return
     look = await following.look_at(client, run, known.state.seq) if client and known.live else None
-    Console().print(view.screen(known.state, look.doing if look else {}, now, url))
+    Console().print(view.screen(known.state, look.doing if look else {}, now, url, spent(known.state)))
     if known.state.ended or known.state.paused:
         say("\n".join(["", *summary(known.state)]))
     if not known.live and not known.state.ended:

@@ -166,3 +166,27 @@ async def test_up_starts_what_is_down_and_down_stops_it_all(shell: Shell, home: 
     assert (await shell("down", "--json")).json["stopped"] == []
     last = (home.logs / "aibuildai.log").read_text().splitlines()[0]
     assert json.loads(last)["event"] == "serving"
+
+
+@pytest.mark.slow
+async def test_workers_are_started_anew_with_a_key_that_they_lack_and_keep_one_that_a_shell_lacks(
+    shell: Shell, home: Settings
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "AWS_", "HF_"))]:
+        shell.variables[name] = ""
+    assert (await shell("up", "--json")).json["started"] == ["server", "aibuildai", "aibuildai-gpu"]
+    shell.variables["ANTHROPIC_API_KEY"] = key = "sk-ant-planted-key"
+    again = (await shell("up", "--json")).json
+    assert again["started"] == ["aibuildai", "aibuildai-gpu"]
+    assert "started anew, with the Anthropic variables of this shell" in again["notes"][0]
+    for queue in workers.QUEUES:
+        record = workers.read_worker(home, queue)
+        assert record is not None
+        assert key in Path(f"/proc/{record.process.pid}/environ").read_text()
+        assert record.surroundings.names == ("ANTHROPIC_API_KEY",)
+        assert key not in home.worker_record(queue).read_text()
+    shell.variables["ANTHROPIC_API_KEY"] = ""
+    assert (await shell("up", "--json")).json["started"] == []
+    shell.variables["HF_TOKEN"] = "hf-planted"
+    kept = (await shell("up", "--json")).json
+    assert (kept["started"], "ANTHROPIC_API_KEY" in kept["notes"][0]) == ([], True)

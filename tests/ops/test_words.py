@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from rich.console import Console
 
 from ops import auditing, ending, telling, view, words
+from ops.spending import Spent
 from ops.standing import standing
 from schemas.candidate import Member
 from schemas.decision import Design, Wait
@@ -113,9 +114,9 @@ def test_the_screen_shows_who_does_what_and_what_is_left() -> None:
     console = Console(width=160, record=True)
     doing = {"tuner.1.1": "train (call 3)", "manager.4": "turn 1: thinks"}
     with console.capture() as captured:
-        console.print(view.screen(state, doing, NOW, "http://ui"))
+        console.print(view.screen(state, doing, NOW, "http://ui", Spent(1.234, 120_400)))
     text = captured.get()
-    assert "50 min left" in text
+    assert "50 min left · $1.23 spent, 120,400 tokens" in text
     assert "tuner, candidate 1: train (call 3) (9 min 57 s)" in text
     assert "coder, candidate 2: waits for a worker" in text
     assert "manager.4: turn 1: thinks" in text
