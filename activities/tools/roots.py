@@ -142,11 +142,15 @@ def _pictures(out: Path) -> Iterator[tuple[str, Parts]]:
 
 
 def jobs_of(layout: Layout, candidate: int) -> list[str]:
-    """The candidate's jobs in the order of their invocations: ids are ROLE.CANDIDATE.COUNT.jNUMBER."""
+    """The candidate's jobs in the order of their invocations: ids are ROLE.CANDIDATE.COUNT.jNUMBER.
+
+    Those of a delivery and of setup have another number in that place.
+    """
     if not layout.jobs.is_dir():
         return []
     names = (path.name for path in layout.jobs.iterdir() if path.is_dir())
-    mine = [name.split(".") for name in names if name.split(".")[1:2] == [str(candidate)]]
+    split = (name.split(".") for name in names)
+    mine = [words for words in split if len(words) == 4 and words[0] != "delivery" and words[1] == str(candidate)]
     return [".".join(words) for words in sorted(mine, key=lambda words: (_count(words[2:3]), _count(words[3:4])))]
 
 
