@@ -108,7 +108,7 @@ class Cast:
                 {
                     "turn": n,
                     "invocation": f"manager.{n}",
-                    "model": "agent",
+                    "policy": "agent",
                     "thought": thought,
                     "decisions": decisions,
                     "answers": answers,
