@@ -116,15 +116,23 @@ def _places() -> Iterator[tuple[Path, Path]]:
     own, roots = _own(), _roots()
     if "" in own and "" in roots:
         here = _at(roots[""], own[""])
-        for folder in (here, here.parent):
-            if folder.is_relative_to(roots[""][1]) and _delegated(folder):
+        for folder in (here, *([here.parent] if _is_delegated_root(here.parent) else [])):
+            if _passes_on(folder):
                 yield folder, folder
     if all(name in own and name in roots for name in NEEDED):
         memory, pids = (_at(roots[name], own[name]) for name in NEEDED)
         yield memory, pids
 
 
-def _delegated(folder: Path) -> bool:
+def _is_delegated_root(folder: Path) -> bool:
+    """True for a group that systemd gave away with all below: others next to ours are not for us to make."""
+    for name in ("user.delegate", "trusted.delegate"):
+        with suppress(OSError):
+            return os.getxattr(folder, name) == b"1"
+    return False
+
+
+def _passes_on(folder: Path) -> bool:
     """True where groups below the folder have both controllers, which may have to be passed on to them."""
     try:
         if not set(NEEDED) <= set((folder / "cgroup.controllers").read_text().split()):

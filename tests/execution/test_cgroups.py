@@ -1,6 +1,7 @@
 """Control groups: where they are made, of either version, and what is read from them. The kernel's part is played by
 files here; `test_hostile` has the real thing, where this machine allows it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in (service, service / "worker"):
         (folder / "cgroup.controllers").write_text("cpu memory pids\n")
         (folder / "cgroup.subtree_control").write_text("")
+    try:
+        os.setxattr(service, "user.delegate", b"1")
+    except OSError:
+        pytest.skip("this file system keeps no attributes")
     monkeypatch.setattr(cgroups, "PROCESS", process)
     monkeypatch.setattr(cgroups, "REMOVAL", 0.02)
     return service
@@ -61,6 +66,13 @@ def test_what_the_kernel_did_is_read(tree: Path) -> None:
     assert found.out_of_memory()
     assert found.out_of_tasks()
     assert found.memory_mb() == 57, "without what is only cached"
+
+
+def test_beside_a_service_that_was_not_given_away_none_is_made(tree: Path) -> None:
+    (tree / "worker" / "cgroup.subtree_control").unlink()
+    os.removexattr(tree, "user.delegate")
+    as_the_kernel_makes(tree / "aibuildai-x-0")
+    assert cgroups.group("x-0", LIMITS) is None
 
 
 def test_where_no_controller_is_delegated_none_is_made(tree: Path) -> None:

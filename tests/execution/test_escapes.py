@@ -7,16 +7,25 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from activities.delivery.bundle import Bundle
+from activities.delivery.work import Deliverer
+from activities.workspace.layout import Layout
+from activities.workspace.repository import Repository
+from schemas.base import RunRef
+from schemas.delivery import DeliveryRequest
 from schemas.job import JobState, Limits, Mount, Step
 from tests.execution.conftest import Bench
+from tests.report import made
 
 PROJECT = Path(__file__).parents[2]
 SECRET = "sk-secret-that-nobody-may-see"
@@ -340,3 +349,81 @@ async def test_inference_cannot_change_the_model_or_leave_word_for_the_next_time
     said = bench.jobs.log("tuner.1.1.j1").splitlines()
     assert said == 2 * ["/model/weights True", *(f"{path} False" for path in places)]
     assert (model / "weights").read_text() == "w"
+
+
+def as_git_alone_does(tree: Path) -> None:
+    subprocess.run(["git", "hash-object", "--path", "train.py", "train.py"], cwd=tree, capture_output=True, check=False)
+
+
+async def test_a_tree_made_to_look_like_a_git_directory_has_git_run_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hooks, filters, a file system monitor, an editor and a pager: named in configuration of every kind that git
+    looks for in a folder, and in that of whoever runs us."""
+    marker, evil = tmp_path / "ran-outside", tmp_path / "evil.sh"
+    evil.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    evil.chmod(0o755)
+    settings = (
+        "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\thooksPath = .\n"
+        f"\tfsmonitor = {evil}\n\tpager = {evil}\n"
+        f'\teditor = {evil}\n\tsshCommand = {evil}\n\talternateRefsCommand = {evil}\n[filter "f"]\n\tclean = {evil}\n'
+        f'\tsmudge = {evil}\n\tprocess = {evil}\n[diff "f"]\n\ttextconv = {evil}\n\tcommand = {evil}\n[alias]\n'
+        f"\tcommit-tree = !{evil}\n[init]\n\ttemplateDir = .\n[gpg]\n\tprogram = {evil}\n[commit]\n\tgpgSign = true\n"
+    )
+    tree = tmp_path / "tree"
+    for folder in ("objects", "refs/heads", "hooks", "info"):
+        (tree / folder).mkdir(parents=True)
+        (tree / folder / "kept").write_text("x")
+    for name, text in {
+        **{"config": settings, ".gitconfig": settings, "HEAD": "ref: refs/heads/main\n", ".gitmodules": settings},
+        **{".gitattributes": "* filter=f diff=f\n", "info/attributes": "* filter=f\n", "train.py": "print(1)\n"},
+    }.items():
+        (tree / name).write_text(text)
+    for hook in ("post-checkout", "pre-commit", "post-commit", "post-index-change", "reference-transaction"):
+        for place in (tree / "hooks" / hook, tree / hook):
+            shutil.copy(evil, place)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(settings)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tree)
+    as_git_alone_does(tree)
+    assert marker.exists(), "so that what follows is not true of any configuration"
+    marker.unlink()
+    repository = Repository(tmp_path / "run.git")
+    await repository.init()
+    revision = await repository.commit(await repository.snapshot(tree), (), "as it is")
+    await repository.name(1, revision)
+    await repository.checkout(revision, tmp_path / "again")
+    assert {path for path, _ in await repository.files(revision)} >= {"config", ".gitattributes", "hooks/pre-commit"}
+    assert (tmp_path / "again" / "train.py").read_text() == "print(1)\n"
+    assert not marker.exists()
+
+
+HOLDS = "import json, pathlib\npathlib.Path('/predictions/predictions.csv').write_text('id,y\\n1,4\\n')\n"
+READS = "import json\ny = json.load(open('/model/weights.json'))\n"
+READS += "open('/predictions/predictions.csv', 'w').write(f'id,y\\n1,{y}\\n')\n"
+
+
+@pytest.mark.parametrize(("code", "passed"), [(HOLDS, False), (READS, True)])
+async def test_a_package_that_holds_predictions_instead_of_a_model_is_found_out(
+    bench: Bench, code: str, passed: bool
+) -> None:
+    layout, folder = Layout(bench.root / "run"), bench.root / "delivery"
+    inputs, model = bench.root / "inputs", bench.root / "model"
+    for path in (inputs, model, bench.root / "code"):
+        path.mkdir()
+    (inputs / "test.csv").write_text("id\n1\n")
+    (model / "weights.json").write_text("4")
+    (bench.root / "code" / "inference.py").write_text(code)
+    request = DeliveryRequest(
+        run=RunRef(id="r", folder=str(layout.folder)),
+        task=made.task(),
+        invocation="delivery.7",
+        members=(),
+        environment=str(bench.environment),
+        deadline=datetime.now(UTC) + timedelta(minutes=1),
+    )
+    parts = Bundle(bench.root / "code", {}, {"": model})
+    finding = await Deliverer(request, bench.jobs, Limits())._emptied(parts, inputs, folder, "delivery.7.verify")
+    assert (finding.name, finding.passed) == ("needs its model", passed)
