@@ -11,7 +11,7 @@ class Parent(Input):
     """A revision that a design starts from or draws on, of any candidate."""
 
     candidate: int = Field(ge=1)
-    revision: str
+    revision: str = Field(description="as the board names it")
 
 
 class Design(Input):
@@ -19,7 +19,7 @@ class Design(Input):
 
     kind: Literal["design"] = "design"
     candidate: int = Field(ge=1, description="a new number for a new candidate, else one that exists")
-    brief: Text
+    brief: Text = Field(description="goal, facts, what to look at, what makes this candidate different")
     parents: tuple[Parent, ...] = ()
 
 
@@ -28,7 +28,7 @@ class Code(Input):
 
     kind: Literal["code"] = "code"
     candidate: int = Field(ge=1)
-    brief: Text
+    brief: Text = Field(description="what is to be implemented or mended, with the evidence")
 
 
 class Tune(Input):
@@ -36,8 +36,8 @@ class Tune(Input):
 
     kind: Literal["tune"] = "tune"
     candidate: int = Field(ge=1)
-    minutes: float = Field(gt=0)
-    brief: Text
+    minutes: float = Field(gt=0, description="of wall time, everything included")
+    brief: Text = Field(description="what limits it, what was tried, what to try")
 
 
 class Discard(Input):

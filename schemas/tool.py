@@ -28,7 +28,7 @@ class Left(Record):
 
 
 class ListFiles(Input):  # list_files
-    path: str = Field(".", description="a folder; `data/` is the data view")
+    path: str = Field(".", description="a folder, or a file; `data` is the data view")
 
 
 class FileEntry(Record):
@@ -44,18 +44,18 @@ class FileList(Record):
 class ReadFile(Input):  # read_file
     path: str
     offset: int = Field(0, ge=0, description="first line, from 0")
-    lines: int = Field(400, ge=1, le=2_000)
+    lines: int = Field(400, ge=1, le=2_000, description="how many")
 
 
 class WriteFile(Input):  # write_file
     path: str
-    text: str
+    text: str = Field(description="all of it")
 
 
 class EditFile(Input):  # edit_file
     path: str
     old: str = Field(description="must occur exactly once")
-    new: str
+    new: str = Field(description="what takes its place; may be empty")
 
 
 class WriteConfig(Input):  # write_config: the tuner's only way to change its repository
@@ -123,8 +123,10 @@ class Retrieved(Record):
 
 
 class Run(Input):  # run
-    argv: list[str] = Field(min_length=1, description="such as ['python', 'train.py', '--quick', ...]")
-    minutes: float = Field(2.0, gt=0, le=60)
+    argv: list[str] = Field(
+        min_length=1, description="program and arguments, such as ['python', 'train.py', '--quick', ...]; no shell"
+    )
+    minutes: float = Field(2.0, gt=0, le=60, description="of wall time at most")
 
 
 class Ran(Left):
@@ -149,7 +151,7 @@ class Checked(Left):
 
 
 class Train(Input):  # train: the repository as it stands, predictions and score included
-    minutes: float = Field(gt=0)
+    minutes: float = Field(gt=0, description="of training at most, all folds together")
     quick: bool = Field(False, description="an early signal only: a sample of the data, or one fold")
     note: Short = Field("", description="what was changed, and why")
 
@@ -246,8 +248,8 @@ class Fetched(Record):
 
 class MemberChoice(Input):
     candidate: int
-    job: str
-    weight: float = Field(1.0, ge=0)
+    job: str = Field(description="a full training of this candidate that has a score")
+    weight: float = Field(1.0, ge=0, description="its share, against the sum of all")
 
 
 Cut = Annotated[float, Field(gt=0, lt=1)]  # probability of the second class, from which on it is the label

@@ -1,12 +1,15 @@
 """What a run came to, in the sentences that head every report."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from activities.workspace.report import costs
+from activities.models.claude.address import Address, Platform
+from activities.workspace.report import costs, words
 from activities.workspace.report.facts import Facts
 from schemas.delivery import Prepared
 from schemas.metric import Score
+from schemas.role import Role
 
 NO_MODEL = "No language model was used: the playbook, a rule-based engineer, made every decision."
 NO_MODEL_SEARCH = (
@@ -65,7 +68,8 @@ def delivered(facts: Facts) -> str:
     listed = ", ".join(str(number) for number in members[:-1])
     named += f"{listed} and {members[-1]}" if listed else str(members[-1])
     refit = ", refitted on all labelled rows" if facts.delivery and facts.delivery.refitted else ""
-    return f"{METHODS[choice.report.method]}, {named}{refit}"
+    cut = "" if choice.report.threshold is None else f" with the threshold {choice.report.threshold:g}"
+    return f"{METHODS[choice.report.method]}{cut}, {named}{refit}"
 
 
 def headline(facts: Facts) -> Score | None:
@@ -79,12 +83,35 @@ def headline(facts: Facts) -> Score | None:
 
 def engine(facts: Facts) -> str:
     """Who decided: the sentence for the banner."""
-    if costs.no_language_model(facts):
-        return NO_MODEL_SEARCH if costs.SEARCH in costs.models(facts) else NO_MODEL
     used = costs.models(facts)
-    if len(used) == 1:
-        return f"Every role was played by {next(iter(used))}."
+    if costs.no_language_model(facts):
+        return NO_MODEL_SEARCH if costs.SEARCH in used else NO_MODEL
+    told = f"Every role was played by {next(iter(used))}." if len(used) == 1 else _parts(used)
+    replay = facts.spec.settings.replay if facts.spec else None
+    if replay:
+        told += f" The recorded run {Path(replay).name} answered: no model was asked, and costs are those of then."
+    return told
+
+
+def _parts(used: dict[str, list[str]]) -> str:
     return "; ".join(f"{name}: {', '.join(roles)}" for name, roles in used.items()) + "."
+
+
+def web(facts: Facts) -> str:
+    """Whether the web could be searched, where a language model designed; nothing for the playbook."""
+    if facts.spec is None or costs.no_language_model(facts):
+        return ""
+    designer = facts.spec.model_for(Role.DESIGNER).name
+    address = Address.of(designer)
+    if not facts.spec.settings.web:
+        return "Web search was off."
+    if address is None:
+        return f"Nothing searched the web: the designer was {designer}."
+    if address.platform is Platform.BEDROCK:
+        return f"Nothing searched the web: {designer} has no web search there."
+    count = len(facts.searches)
+    made = words.plural(count, "search was", "searches were") if count else "no search was"
+    return f"Web search was on, for the designer; {made} made."
 
 
 def sandbox(prepared: Prepared | None) -> tuple[Literal["good", "bad", "open"], str]:
