@@ -52,8 +52,9 @@ def facts(state: RunState) -> dict[str, str | float | None]:
 def details(state: RunState, now: datetime) -> str:
     """The run at a glance."""
     left = max((state.clock.deadline - now).total_seconds(), 0.0) / 60
-    headline = f"**{state.phase}**" + (f", PAUSED by {state.paused}: {state.pause_why}" if state.paused else "")
-    lines = [f"{headline} · {left:.0f} min left · {state.invocations} agent calls · {_money(state)}", ""]
+    lines = [f"**{state.phase}** · {left:.0f} min left · {state.invocations} agent calls · {_money(state)}", ""]
+    if state.paused:
+        lines += [f"PAUSED by {state.paused}: {state.pause_why}", ""]
     if state.task:
         lines += [f"{state.task.name}: {state.task.metric.name}, {state.task.metric.direction} is better", ""]
     if state.candidates:
