@@ -43,7 +43,10 @@ class ScriptMind:
 
     def answer(self, body: Json) -> Answer:
         if callable(self._script):
-            found = self._script(body)
+            try:
+                found = self._script(body)
+            except Exception as error:  # of the test's own: as a failing server's it would be tried again
+                raise invalid(f"the script failed: {error!r}") from error
         else:
             heard = sum(message["role"] == "assistant" for message in body["messages"])
             if heard >= len(self._script):

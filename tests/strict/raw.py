@@ -54,7 +54,7 @@ def assistant(*content: str | Json) -> Json:
     return {"role": "assistant", "content": [_block(one) for one in content]}
 
 
-def use(name: str = "toolu_1", tool: str = "look", **given: Any) -> Json:
+def use(name: str = "toolu_1", tool: str = "look", /, **given: Any) -> Json:
     return {"type": "tool_use", "id": name, "name": tool, "input": given}
 
 
