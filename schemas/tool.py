@@ -154,6 +154,8 @@ class Train(Input):  # train: the repository as it stands, predictions and score
     minutes: float = Field(gt=0, description="of training at most, all folds together")
     quick: bool = Field(False, description="an early signal only: a sample of the data, or one fold")
     note: Short = Field("", description="what was changed, and why")
+    devices: int = Field(1, ge=1, le=64, description="to lease; torchrun starts train.py on each of several GPUs")
+    gpu_memory_mb: int | None = Field(None, ge=256, description="all it needs of a GPU, to share it with others")
 
 
 class Curve(Record):

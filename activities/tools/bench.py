@@ -84,14 +84,25 @@ class Bench:
         return min(asked, left)
 
     async def run(
-        self, job: str, purpose: JobPurpose, steps: Sequence[Step], *, words: Callable[[], str], priority: int = 1
+        self,
+        job: str,
+        purpose: JobPurpose,
+        steps: Sequence[Step],
+        *,
+        words: Callable[[], str],
+        priority: int = 1,
+        devices: int = 1,
+        device_memory_mb: int | None = None,
     ) -> JobState:
         """Starts the job or finds it, and waits for its end; a job that overstays the deadline is stopped."""
+        memory = self.job_limits.memory_mb * devices  # each device comes with its share of the machine's
         spec = JobSpec(
             purpose=purpose,
             steps=tuple(steps),
             environment=self.environment,
-            limits=self.job_limits,
+            limits=self.job_limits.model_copy(update={"memory_mb": memory}),
+            devices=devices,
+            device_memory_mb=device_memory_mb,
             network=self.task.network,
             deadline=self.limits.deadline,
             priority=priority,

@@ -52,8 +52,15 @@ class Training:
         found = known or await self._begin(given, call.job)
         tree = await bench.checkout(found.trial.revision, call.job)
         shutil.copyfile(tree / "config.yaml", bench.layout.job_config(call.job))
-        steps = [step for part in parts for step in self._steps(call.job, part, tree, seconds, given.quick)]
-        state = await bench.run(call.job, "train", steps, words=self._words(call, parts))
+        steps = [step for part in parts for step in self._steps(call.job, part, tree, seconds, given)]
+        state = await bench.run(
+            call.job,
+            "train",
+            steps,
+            words=self._words(call, parts),
+            devices=given.devices,
+            device_memory_mb=given.gpu_memory_mb,
+        )
         score, problem = await self._scored(found, parts, state)
         spent = sum(step.seconds for step in state.steps if step.name.startswith("train"))
         trial = found.trial.model_copy(update={"score": score, "seconds": spent, "problem": problem and problem[:400]})
@@ -74,6 +81,8 @@ class Training:
         for name in ("train.py", "inference.py", "config.yaml"):
             if not (bench.worktree / name).is_file():
                 raise ToolFailed(f"the repository has no {name}, so it cannot be trained: report this as a problem")
+        if bench.devices and given.devices > len(bench.devices):
+            raise ToolFailed(f"{given.devices} devices are asked for, and there are {', '.join(bench.devices)}")
         tree = await bench.tree()
         revision = await bench.repository.commit(tree, bench.parents, f"{job}: {given.note or 'training'}")
         trial = Trial(job=job, revision=revision, quick=given.quick, note=given.note)
@@ -81,13 +90,14 @@ class Training:
         write_trial(bench.layout, file)
         return file
 
-    def _steps(self, job: str, part: Part, tree: Path, seconds: float, quick: bool) -> tuple[Step, ...]:
+    def _steps(self, job: str, part: Part, tree: Path, seconds: float, given: Train) -> tuple[Step, ...]:
         layout = self._bench.layout
         assert part.inputs is not None, "every part of select has inputs"
         out = layout.job_out(job, part.name)
         (out / "model").mkdir(parents=True, exist_ok=True)  # the mount of the next step needs its source
         train = train_step(f"train {part.name}", tree, part.fit, out, seconds, layout.weights)
-        if quick:
+        train = train.model_copy(update={"spread": given.devices > 1})
+        if given.quick:
             train = train.model_copy(update={"argv": (*train.argv, "--quick")})
         predictions = layout.job_predictions(job, part.name)
         trained = Bundle(tree, {}, {"": out / "model"})

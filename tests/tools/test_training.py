@@ -163,3 +163,19 @@ def test_metrics_that_are_nonsense_do_no_harm(tmp_path: Path) -> None:
     assert (curve.name, curve.best, curve.last, curve.steps) == ("valid_auc", 0.75, 0.75, 2)
     assert latest(tmp_path) == "valid_auc 0.75"
     assert curves(tmp_path / "missing") == ()
+
+
+async def test_several_devices_or_a_part_of_one_are_leased_as_asked(work: Work) -> None:
+    work.write(**CODE)
+    work.bench.devices = ("gpu:0", "gpu:1")
+    single, several = await train(work, 1, gpu_memory_mb=8_000), await train(work, 2, devices=2)
+
+    spec = jobs(work).specs[single.job]
+    assert (spec.devices, spec.device_memory_mb, {step.spread for step in spec.steps}) == (1, 8_000, {False})
+    spec = jobs(work).specs[several.job]
+    assert (spec.devices, spec.device_memory_mb) == (2, None)
+    assert spec.limits.memory_mb == 2 * work.bench.job_limits.memory_mb, "each comes with its share of the machine's"
+    assert {step.name.split()[0]: step.spread for step in spec.steps} == {"train": True, "predict": False}
+
+    with pytest.raises(ToolFailed, match="3 devices are asked for, and there are gpu:0, gpu:1"):
+        await train(work, 3, devices=3)
