@@ -57,3 +57,4 @@ class DataProfile(Record):
     time_column: str | None = None
     files: tuple[str, ...] = ()  # further files of the view, such as pictures; at most 50 names
     notes: tuple[str, ...] = Field(default=(), description="findings in words")
+    description: str = Field(default="", description="the task in its author's words, its beginning where it is long")

@@ -37,6 +37,9 @@ class Preparation:
     notes: tuple[str, ...]
 
 
+DESCRIPTION = 20_000  # characters
+
+
 def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
     """Settles the task of `folder`, and writes views and parts into the run's folder; raises BadInput.
 
@@ -52,7 +55,7 @@ def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
         _write_parts(views, draft / "withheld" / "parts")
         (draft / "withheld" / CLASSES).write_text(json.dumps(settled.classes), encoding="utf-8")
         views.to_train(draft / "view", settled.division.view)
-        profile = profile_view(draft / "view", settled.task)
+        profile = _told(profile_view(draft / "view", settled.task), settled.given)
         counts = {name: int(labelled.sum()) for name, (_, labelled) in settled.division.select.items()}
         counts["report"] = int(settled.division.report.sum())
         _put(layout, draft, settled.task, profile)
@@ -85,11 +88,17 @@ def _prepare_own(given: Given, layout: Layout, draft: Path, seed: int) -> Prepar
         (view / "description.md").write_text(given.description, encoding="utf-8")
     shutil.copytree(parts / "select" / "fit", draft / "view")
     files = [path.relative_to(draft / "view").as_posix() for path in files_below(draft / "view")]
-    profile = DataProfile(
+    bare = DataProfile(
         rows=own.task.rows, test_rows=own.task.test_rows, columns=(), targets=(), files=tuple(files)[:50]
     )
+    profile = _told(bare, given)
     _put(layout, draft, own.task, profile)
     return Preparation(own.task, profile, digests(given.data), own.withheld, ())
+
+
+def _told(profile: DataProfile, given: Given) -> DataProfile:
+    """With the task in words: the setup agent, which sees no file of the data, reads it there."""
+    return profile.model_copy(update={"description": given.description[:DESCRIPTION]})
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """Many kills of workers within one run, each at a planned moment."""
 
+import asyncio
 import random
 import time
 from dataclasses import dataclass
 
-from schemas.state import RunState
 from tests.faults import judged
 from tests.faults.judged import Seen
 from tests.faults.moments import AGENTS, STEERING, Moment, Plan
-from tests.faults.stand import GPU, Stand, grown, written
+from tests.faults.stand import GPU, LOOK, Stand, grown, written
 from workflows.calls import CONTROL
 
 PATIENCE = 30.0  # seconds for a planned moment to come; then any moment will do
@@ -31,7 +31,7 @@ async def strike(stand: Stand, run: str, count: int, seed: int) -> tuple[list[St
     chance = random.Random(seed)
     done: list[Struck] = []
     before: list[Seen] = []
-    while len(done) < count and explores(await stand.state(run)):
+    while len(done) < count and await _works(stand, run):
         queue = CONTROL if chance.random() < STEERED else GPU
         moment = chance.choice(STEERING if queue == CONTROL else AGENTS)
         worker, layout = stand.workers[queue], stand.layout(run)
@@ -47,8 +47,15 @@ async def strike(stand: Stand, run: str, count: int, seed: int) -> tuple[list[St
     return done, before
 
 
-def explores(state: RunState) -> bool:
-    return state.ended is None and state.phase in ("PREPARING", "EXPLORING")
+async def _works(stand: Stand, run: str) -> bool:
+    """True once agents are at work; False when the run explores no more."""
+    while True:
+        state = await stand.state(run)
+        if state.ended is not None or state.phase not in ("PREPARING", "EXPLORING"):
+            return False
+        if state.in_flight:
+            return True
+        await asyncio.sleep(LOOK)
 
 
 async def _went_on(stand: Stand, run: str, queue: str, moment: Moment, died: float) -> Struck:

@@ -105,3 +105,9 @@ def test_twenty_thousand_rows_take_little_time(tmp_path: Path) -> None:
     started = time.monotonic()
     profile(given, tmp_path / "run")
     assert time.monotonic() - started < 15  # about 2 s alone; the bound leaves room for a busy machine
+
+
+def test_the_task_is_told_in_its_authors_words(tmp_path: Path) -> None:
+    words = "# Prices\n\nPredict what a house costs.\n"
+    given = tasks.write(tmp_path / "given", table(), target="price", description=words)
+    assert profile(given, tmp_path / "run").description == words
