@@ -96,6 +96,10 @@ class Book:
         others = [record for record in self._open.values() if invocation_of(record.call) != but]
         return sum((_amount(record) for record in others), Amount())
 
+    def lost(self) -> Amount:
+        """The most that calls may have cost which nobody settled."""
+        return sum((_amount(record) for record in self._lost.values()), Amount())
+
     def left_open(self, invocation: str) -> bool:
         return any(invocation_of(call) == invocation for call in self._open)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from activities.workspace.report import words
 from activities.workspace.report.facts import Facts
 from schemas.budget import Spend
+from schemas.event import FallbackUsed, ManagerDecided
 from schemas.role import Role
 
 PLAYBOOK = "playbook"
@@ -74,20 +75,24 @@ def models(facts: Facts) -> dict[str, list[str]]:
     """Models, and the roles that used each: as recorded, else as the settings name them."""
     used: dict[str, set[Role]] = {}
     for turn in facts.turns:
-        used.setdefault(_decider(facts, turn.event.policy), set()).add(Role.MANAGER)
+        used.setdefault(_decider(facts, turn.event), set()).add(Role.MANAGER)
     for call in facts.invocations:
         used.setdefault(call.event.model.name, set()).add(call.event.role)
+    for _, event in facts.all(FallbackUsed):
+        used.setdefault(event.used, set()).add(event.role)
     if not used and facts.spec:
         for role in Role:
             used.setdefault(facts.spec.model_for(role).name, set()).add(role)
     return {name: [role.value for role in Role if role in used[name]] for name in sorted(used)}
 
 
-def _decider(facts: Facts, recorded: str) -> str:
+def _decider(facts: Facts, turn: ManagerDecided) -> str:
     """A turn records its policy: `agent` stands for the manager's own model, another name for code."""
-    if recorded in ("", "agent"):
+    if turn.policy in ("", "agent"):
+        if turn.model is not None:
+            return turn.model.name
         return facts.spec.model_for(Role.MANAGER).name if facts.spec else PLAYBOOK
-    return SEARCH if recorded == "greedy" else recorded
+    return SEARCH if turn.policy == "greedy" else turn.policy
 
 
 def no_language_model(facts: Facts) -> bool:

@@ -12,6 +12,7 @@ from schemas.event import (
     AttemptFailed,
     CandidateDiscarded,
     Event,
+    FallbackUsed,
     InvocationFailed,
     LimitReached,
     Overrun,
@@ -69,7 +70,7 @@ def people(facts: Facts) -> list[Happening]:
 
 
 def troubles(facts: Facts) -> list[Happening]:
-    """Failures, refusals of scores, limits and overruns."""
+    """Failures, fallbacks, refusals of scores, limits and overruns."""
     return _told(facts, _trouble)
 
 
@@ -102,6 +103,8 @@ def _trouble(event: Event) -> tuple[str, str] | None:
             return f"Attempt {event.attempt} of {event.invocation} failed ({event.cause}){then}", _both(event)
         case InvocationFailed(invocation=name, why=why):
             return f"{name} failed", why
+        case FallbackUsed(invocation=name, chosen=chosen, used=used, calls=calls, why=why):
+            return f"{used} answered {words.plural(calls, 'call')} of {name} in place of {chosen}", why
         case ScoreRejected(job=job, why=why):
             return f"The score of {job} was rejected", why
         case RunPaused(by="system", why=why):

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from activities.agent.booking import Amount
+from activities.models.prices import FREE
+from activities.workspace.layout import Layout
+from activities.workspace.report.calls import ModelCall, lost_at_most, model_calls
 from activities.workspace.report.history import E, Invocation, Training, Turn, events, invocations, trainings, turns
 from activities.workspace.report.record import Record
 from schemas.budget import Budget, Clock
@@ -27,6 +31,7 @@ from schemas.event import (
     RunStarted,
 )
 from schemas.job import JobState
+from schemas.message import Search
 from schemas.role import AggregateReport, DesignReport, Role
 from schemas.run import RunSpec
 from schemas.task import Task
@@ -169,6 +174,24 @@ class Facts:
     @cached_property
     def invocations(self) -> tuple[Invocation, ...]:
         return tuple(invocations(self.entries))
+
+    @cached_property
+    def calls(self) -> tuple[ModelCall, ...]:
+        """Every call of a language model, in the order of the work."""
+        named = [(turn.at, turn.event.invocation, turn.event.model) for turn in self.turns]
+        named += [(call.started, call.event.invocation, call.event.model) for call in self.invocations]
+        spoken = [(at, name) for at, name, model in named if name and model and model.name not in FREE]
+        return tuple(model_calls(Layout(self.record.folder), [name for _, name in sorted(spoken)]))
+
+    @cached_property
+    def lost_at_most(self) -> Amount:
+        return lost_at_most(Layout(self.record.folder))
+
+    @cached_property
+    def searches(self) -> tuple[tuple[str, Search], ...]:
+        """What was searched for in the web, with the invocation that did."""
+        told = [event.report for _, event in self.all(InvocationReported)]
+        return tuple((report.invocation, search) for report in told for search in report.searches)
 
     @cached_property
     def trainings(self) -> tuple[Training, ...]:

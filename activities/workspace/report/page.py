@@ -8,11 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from activities.workspace.layout import Layout
-from activities.workspace.report import ancestry, costs, curves, scores, svg, timeline, verdict, words
+from activities.workspace.report import ancestry, bills, costs, curves, scores, svg, timeline, verdict, words
 from activities.workspace.report.events import outcome, people, troubles
 from activities.workspace.report.facts import Facts
 
 WIDE, NARROW = 960.0, 440.0
+MOST_CALLS = 3_000  # that are listed one by one
 HIGHLIGHTED = 24  # candidates that can be picked out by a click; more would fill the page with chips
 
 
@@ -29,6 +30,7 @@ def templates(*, autoescape: bool) -> Environment:
         duration=words.duration,
         moment=words.moment,
         dollars=words.dollars,
+        cost=words.cost,
         share=words.share,
         thousands=words.count,
         plural=words.plural,
@@ -64,6 +66,10 @@ def page(facts: Facts, layout: Layout) -> str:
         "costs": costs.costs(facts),
         "total": costs.total(facts),
         "limits": costs.limits(facts),
+        "bills": bills,
+        "most_calls": MOST_CALLS,
+        "spoken": not costs.no_language_model(facts),
+        "web": verdict.web(facts),
         "outcome": outcome,
         "people": people(facts),
         "troubles": troubles(facts),

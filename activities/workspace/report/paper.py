@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from activities.workspace.layout import Layout
 from activities.workspace.report.facts import Facts
-from activities.workspace.report.sheets import decisions, plain, record, summary, work
+from activities.workspace.report.sheets import decisions, plain, summary, work
+from activities.workspace.report.tables import models, record
 
 
 def paper(facts: Facts, layout: Layout) -> bytes:
     """The PDF's bytes: summary and scores, candidates and curves, then time and decisions where there are any."""
-    sheets: list[Figure] = [summary(facts), *work(facts, layout), *record(facts), *decisions(facts)]
+    sheets: list[Figure] = [summary(facts), *work(facts, layout), *record(facts), *models(facts), *decisions(facts)]
     buffer = BytesIO()
     with PdfPages(
         buffer, metadata={"Title": f"{facts.name}: progress of run {facts.run}", "CreationDate": None}

@@ -14,7 +14,6 @@ from activities.workspace.report.facts import Facts, Line
 from activities.workspace.report.history import Turn
 from activities.workspace.report.scores import Row, domain, rows
 from activities.workspace.report.svg import COLOURS, cut, time_label, time_ticks
-from schemas.delivery import Finding
 from schemas.event import ChoiceMade
 from schemas.metric import Score
 
@@ -50,11 +49,11 @@ def summary(facts: Facts) -> Figure:
     begun = f", {words.moment(facts.started)}" if facts.started else ""
     sheet.text(0.08, 0.925, plain(f"Run {facts.run}{begun}"), fontsize=8.5, color=SOFT)
     sheet.text(0.08, 0.897, found.word, fontsize=12, weight="bold", color=TONES[found.tone])
-    _paragraph(sheet, 0.878, [found.sentence], 8.5)
+    paragraph(sheet, 0.878, [found.sentence], 8.5)
     _figures(sheet, facts)
     notes = [verdict.engine(facts), verdict.sandbox(facts.prepared)[1], verdict.network(facts)]
     notes.append(verdict.refit_note(facts) if facts.choice else "")
-    _paragraph(sheet, 0.752, [note for note in notes if note], 8.5)
+    paragraph(sheet, 0.752, [note for note in notes if note], 8.5)
     if shown := rows(facts, MOST_ROWS):
         _intervals(sheet.add_axes((0.27, 0.45, 0.51, 0.19)), shown)
         _progress(sheet.add_axes((0.13, 0.09, 0.79, 0.27)), facts)
@@ -79,7 +78,7 @@ def _figures(sheet: Figure, facts: Facts) -> None:
         sheet.text(left, 0.797, plain(small), fontsize=7.5, color=SOFT)
 
 
-def _paragraph(sheet: Figure, top: float, paragraphs: Sequence[str], size: float) -> float:
+def paragraph(sheet: Figure, top: float, paragraphs: Sequence[str], size: float) -> float:
     """Sets paragraphs and returns where the next would begin."""
     for paragraph in paragraphs:
         lines = textwrap.wrap(paragraph, 118)[:6]
@@ -230,52 +229,6 @@ def _dress(axes: Axes, title: str, grid: str) -> None:
         axes.yaxis.grid(visible=True, color=FAINT, lw=0.6)
     for side in axes.spines.values():
         side.set_visible(False)
-
-
-def record(facts: Facts) -> list[Figure]:
-    """Time and money, data, and checks: tables."""
-    if not facts.entries:
-        return []
-    sheet = Figure(figsize=A4)
-    top = _table(sheet, 0.945, "Time and money", _costs(facts), (0.08, 0.3, 0.42, 0.54, 0.68, 0.8, 0.92))
-    checks = [(f"{'passed' if f.passed else 'FAILED'}", f"{f.name}. {f.detail}") for f in _findings(facts)]
-    top = _table(sheet, top, "Final check", checks or [("", "No model was verified.")], (0.08, 0.16))
-    data = facts.prepared.data.items() if facts.prepared else ()
-    top = _table(sheet, top, "Data", [(name, f"sha256 {found}") for name, found in data][:12], (0.08, 0.3))
-    top = _paragraph(sheet, top, [words.split(facts.task.split)] if facts.task else [], 8)
-    ledger = [("last digest", facts.entries[-1].digest), ("to verify", f"aibuildai history {facts.run} --verify")]
-    _table(sheet, top - 0.03, f"Ledger of {len(facts.entries)} facts", ledger, (0.08, 0.2))
-    return [sheet]
-
-
-def _findings(facts: Facts) -> tuple[Finding, ...]:
-    return facts.verified.findings if facts.verified else ()
-
-
-def _costs(facts: Facts) -> Sequence[tuple[str, ...]]:
-    head = ("role", "calls", "model calls", "tokens", "dollars", "jobs", "job time")
-    every = [*costs.costs(facts), costs.total(facts)]
-    return [head] + [
-        (
-            *(cost.who, str(cost.calls), str(cost.spend.model_calls), words.count(cost.spend.usage.tokens)),
-            *(words.dollars(cost.spend.dollars), str(cost.spend.jobs), words.duration(cost.spend.job_seconds)),
-        )
-        for cost in every
-    ]
-
-
-def _table(
-    sheet: Figure, top: float, title: str, cells: Sequence[tuple[str, ...]], columns: tuple[float, ...]
-) -> float:
-    """Sets rows under a title, numbers (what lies right of the second column) flush right; returns where it ended."""
-    sheet.text(0.08, top, title, fontsize=14, weight="bold", color=INK)
-    top -= 0.03
-    for row in cells:
-        for place, (left, cell) in enumerate(zip(columns, row, strict=True)):
-            right = len(columns) > 2 and place > 0
-            sheet.text(left, top, plain(cut(cell, 120)), fontsize=8, ha="right" if right else "left", color=INK)
-        top -= 0.0185
-    return top - 0.035
 
 
 def decisions(facts: Facts) -> list[Figure]:

@@ -99,6 +99,11 @@ def dollars(amount: float | None) -> str:
     return "$0" if amount == 0 else f"${amount:,.2f}" if amount >= 0.01 else "under $0.01"
 
 
+def cost(amount: float | None) -> str:
+    """As exact as a single call needs it."""
+    return "unknown" if amount is None else f"${amount:,.4f}"
+
+
 def share(part: float) -> str:
     return f"{100 * part:.0f} %" if part == 0 or part >= 0.01 else f"{100 * part:.1f} %"
 
