@@ -31,6 +31,7 @@ class Host:
     async def sweep(self) -> tuple[str, ...]:
         """Stops jobs that still run for runs that ended while no worker was there to stop them. Names them."""
         await asyncio.to_thread(forget_machines, self.home)
+        await asyncio.to_thread(cgroups.forget_empty)
         stopped = []
         for layout in await asyncio.to_thread(lambda: list(self._ended())):
             jobs = LocalJobs(folder=layout.jobs, home=self.home, devices=self.devices)

@@ -19,6 +19,7 @@ PROCESS = Path("/proc/self")
 THREADS_EACH = 8  # tasks that a group may have for each process that the limits allow: threads count as tasks
 NEEDED = ("memory", "pids")
 PREFIX = "aibuildai-"
+FORGOTTEN_AFTER = 3_600.0
 REMOVAL = 2.0  # seconds for the kernel to let go of a group whose processes ended
 
 
@@ -96,6 +97,21 @@ def _memory_limit(folder: Path) -> int | None:
         with suppress(OSError, ValueError):  # "max" is no limit
             return int((folder / name).read_text())
     return None
+
+
+def clear(label: str) -> None:
+    """Ends and removes the group of that name, wherever it may have been made."""
+    for place in _places():
+        Group(*(folder / f"{PREFIX}{label}" for folder in place)).remove()
+
+
+def forget_empty() -> None:
+    """Removes old groups without processes: their supervisors were killed, and nobody took their jobs up again."""
+    for folder in {folder for place in _places() for folder in place}:
+        for left in folder.glob(f"{PREFIX}*"):
+            with suppress(OSError):  # it has processes, or is gone
+                if time.time() - left.stat().st_mtime > FORGOTTEN_AFTER:
+                    left.rmdir()
 
 
 def _limit(made: Group, limits: Limits) -> None:

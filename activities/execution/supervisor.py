@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from activities.errors import BadInput
-from activities.execution import devices, nvidia, processes
+from activities.execution import cgroups, devices, nvidia, processes
 from activities.execution.base import Sandbox
 from activities.execution.devices import SLICES
 from activities.execution.durable import try_lock
@@ -20,7 +20,7 @@ from activities.execution.folder import JobFolder, Order
 from activities.execution.leases import Lease, Leases, Ticket
 from activities.execution.output import Output
 from activities.execution.sandbox import choose
-from activities.execution.steprun import StepRun
+from activities.execution.steprun import StepRun, label
 from activities.execution.wording import Reason
 from schemas.job import JobPhase, JobState, Step, StepState
 
@@ -71,11 +71,19 @@ class Supervisor:
     def _take_up(self) -> None:
         """Where a dead supervisor left it."""
         processes.kill_marked(str(self._folder.path))  # without a sandbox, some may have outlived their supervisor
-        self._folder.remove_drafts()
+        self._clear()
         self._write(restarts=self._state.restarts + 1)
         self._output.line("the supervisor had died; the job goes on with the step it was in")
         if self._state.restarts > MOST_RESTARTS:
             self._end("failed", f"its supervisor died {self._state.restarts} times; it may take too much memory")
+
+    def _clear(self) -> None:
+        """What it left, whatever becomes of the job now: its successor may do no step."""
+        self._folder.remove_drafts()
+        for number in range(len(self._spec.steps)):
+            cgroups.clear(label(self._folder, number))
+            if self._state.sandbox:
+                self._sandbox.clean(label(self._folder, number))
 
     def suspend(self, *_: object) -> None:
         self._suspended = True

@@ -26,6 +26,7 @@ from schemas.event import LedgerEntry, RunEnded
 from schemas.job import JobState, Limits, StepState
 from schemas.run import RunSettings, RunSpec
 from tests.execution.conftest import Bench
+from tests.execution.test_container import engine
 
 COUNTS = (
     "import os, time\nsteps = int(open('/out/checkpoint').read()) if os.path.exists('/out/checkpoint') else 0\n"
@@ -76,13 +77,43 @@ async def test_a_job_whose_deadline_passed_while_the_machine_was_off_does_not_be
     assert not (bench.out / "model").exists()
 
 
-@pytest.mark.skipif(cgroups.group("trial", Limits()) is None, reason="no control group can be made here")
-async def test_a_group_that_a_dead_supervisor_left_is_cleared_by_its_successor(bench: Bench) -> None:
-    folder = as_left_by_a_machine_that_died(bench, COUNTS)
+@pytest.mark.parametrize(("restarts", "phase"), [(0, "done"), (10, "failed")])
+async def test_a_group_that_a_dead_supervisor_left_is_cleared_by_its_successor(
+    bench: Bench, restarts: int, phase: str
+) -> None:
+    """Also where that does no step any more."""
+    folder = as_left_by_a_machine_that_died(bench, COUNTS, restarts=restarts)
     left = cgroups.group(steprun.label(folder, 1), Limits())
-    assert left is not None
-    assert (await bench.ended()).phase == "done"
+    if left is None:
+        pytest.skip("no control group can be made here")
+    assert (await bench.ended()).phase == phase
     assert not any(path.exists() for path in left.folders)
+
+
+def test_groups_that_nobody_came_back_for_are_forgotten_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = cgroups.group("left-by-a-test-0", Limits())
+    if left is None:
+        pytest.skip("no control group can be made here")
+    cgroups.forget_empty()
+    assert all(path.exists() for path in left.folders), "its supervisor may be about to use it"
+    monkeypatch.setattr(cgroups, "FORGOTTEN_AFTER", 0.0)
+    monkeypatch.setattr(cgroups, "PREFIX", "aibuildai-left-by-a-test")
+    cgroups.forget_empty()
+    assert not any(path.exists() for path in left.folders)
+
+
+async def test_a_container_that_a_dead_supervisor_left_is_removed_by_a_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = engine(bench.root / "engine")
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    folder = as_left_by_a_machine_that_died(bench, COUNTS)
+    order = folder.order().model_copy(update={"sandbox": "container"})
+    write_whole(folder.spec, order.model_dump_json())
+    folder.write(folder.state().model_copy(update={"sandbox": "container"}))
+    assert (await bench.jobs.stop("tuner.1.1.j1")).phase == "stopped"
+    asked = (program.parent / "asked").read_text()
+    assert f"rm --force aibuildai-{steprun.label(folder, 1)}" in asked
 
 
 # --- loss of power ----------------------------------------------------------------------------------------------------
