@@ -37,9 +37,15 @@ def parsed(raw: bytes) -> Any:
     if len(raw) > LARGEST:
         raise Refused(413, "Request exceeds the maximum size")
     try:
-        return json.loads(raw)
+        body = json.loads(raw, parse_constant=_no_constant)
+        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair is no character
     except ValueError as error:
         raise invalid(f"The request body is not valid JSON: {error}") from None
+    return body
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no value")
 
 
 def check_version(body: Json, prompt: Prompt, version: str) -> None:

@@ -96,6 +96,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "an empty text": (body(user("a", "")), "text content blocks must be non-empty"),
     "an empty text in a result": (called(result(content=[text("")])), "text content blocks must be non-empty"),
     "nothing but space": (body(user(" \n")), "must contain non-whitespace text"),
+    "nothing but space in one block": (body(user("a", " ")), "must contain non-whitespace text"),
     "prefill": (body(user("Say yes."), assistant("Ye")), "does not support assistant message prefill"),
     "prefill that ends in space": (body(user("a"), assistant("b "), model=MANUAL), "trailing whitespace"),
     # calls and results
@@ -213,6 +214,8 @@ def test_a_model_that_does_not_exist(url: str) -> None:
 
 def test_bodies_that_are_no_request(url: str) -> None:
     assert "not valid JSON" in post(url, b"{").error
+    assert "not valid JSON" in post(url, b'{"temperature": NaN}').error
+    assert "not valid JSON" in post(url, body(user("\ud83d"))).error
     assert "valid dictionary" in post(url, b"[]").error
     assert post(url, body(), path="/v1/complete").status == 404
 

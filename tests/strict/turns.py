@@ -28,7 +28,7 @@ def _check_content(number: int, blocks: list[Json]) -> None:
         texts = [block, *(inner if isinstance(inner, list) else ())]
         if any(one["type"] == "text" and not one["text"] for one in texts):
             raise invalid("messages: text content blocks must be non-empty")
-    if all(block["type"] == "text" and not block["text"].strip() for block in blocks):
+    if any(block["type"] == "text" and not block["text"].strip() for block in blocks):
         raise invalid("messages: text content blocks must contain non-whitespace text")
 
 
