@@ -162,6 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
         return bool(ready) and not self.connection.recv(1, socket.MSG_PEEK)
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class StrictServer:
     """A service that is being served at `url`."""
 
@@ -169,8 +174,7 @@ class StrictServer:
         self.service = service
         self._stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"service": service, "stopping": self._stopping})
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def serve(self) -> None:
