@@ -1,6 +1,7 @@
 """What every activity has around its work: heartbeats, and errors in the words that the workflow knows."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.agent.doing import Doing, heartbeats
 from activities.errors import BadInput, Impossible, NeedsPerson, ToolFailed
+from activities.hiding import hidden
 
 LONGEST_ERROR = 4_000  # characters that enter history
 NAMED = (NeedsPerson, Impossible, BadInput, ToolFailed)
@@ -26,7 +28,8 @@ async def attended(words: str = "starting") -> AsyncIterator[Doing]:
         async with heartbeats(doing):
             yield doing
     except NAMED as error:
-        raise ApplicationError(str(error)[:LONGEST_ERROR], type=type(error).__name__, non_retryable=True) from None
+        words = hidden(str(error))[:LONGEST_ERROR]
+        raise ApplicationError(words, type=type(error).__name__, non_retryable=True) from None
     except ApplicationError:
         raise
     except asyncio.CancelledError:
@@ -34,6 +37,12 @@ async def attended(words: str = "starting") -> AsyncIterator[Doing]:
         if details is not None and details.worker_shutdown:
             raise ApplicationError("the worker was shut down; its jobs run on", type="WorkerShutdown") from None
         raise
-    except Exception as error:
-        words = f"{type(error).__name__}: {error}"
-        raise ApplicationError(words[:LONGEST_ERROR], type=type(error).__name__) from error
+    except Exception as error:  # noqa: BLE001  # of whatever kind: it is raised again, named and bounded
+        words = hidden(f"{type(error).__name__}: {error}")[:LONGEST_ERROR]
+        raise ApplicationError(words, type=type(error).__name__) from _showable(error)
+
+
+def _showable(error: Exception) -> Exception | None:
+    """The error with its traceback, for Temporal's UI; nothing of one that holds a key, which history would keep."""
+    whole = "".join(traceback.format_exception(error))
+    return error if hidden(whole) == whole else None

@@ -14,9 +14,12 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 from temporalio import workflow
 
+from activities.hiding import hidden
+
 if TYPE_CHECKING:
     from temporalio.client import Plugin
 
+CHATTY = ("httpx2", "httpcore2", "anthropic")  # a line for each request, and headers where they are asked for more
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -44,13 +47,34 @@ def configure(json: bool, level: str = "info", stream: TextIO | None = None) -> 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 def _last(json: bool, handler: "logging.StreamHandler[TextIO]") -> list[Processor]:
     strip: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    whole: list[Processor] = [strip, structlog.processors.format_exc_info, without_keys]
     if json:
-        return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-    return [strip, structlog.dev.ConsoleRenderer(colors=handler.stream.isatty())]
+        return [*whole, structlog.processors.JSONRenderer(default=str)]
+    plain = structlog.dev.plain_traceback  # a traceback is text by now
+    return [*whole, structlog.dev.ConsoleRenderer(colors=handler.stream.isatty(), exception_formatter=plain)]
+
+
+def without_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Takes out what is a key or looks like one, tracebacks included, whoever logged it."""
+    return {name: _without_keys(value) for name, value in event.items()}
+
+
+def _without_keys(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {name: _without_keys(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_without_keys(inner) for inner in value]
+        case _:
+            return hidden(str(value))
 
 
 def once_per_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -68,7 +68,16 @@ class Live:
                 reply = await mind.model.ask(request)
             current.set_attribute("aibuildai.stop_reason", reply.stop_reason)
             current.set_attribute("aibuildai.tokens", reply.usage.tokens)
-        _log.info("replied", turn=request.turn, stop_reason=reply.stop_reason, tokens=reply.usage.tokens)
+            if reply.dollars is not None:
+                current.set_attribute("aibuildai.dollars", reply.dollars)
+        _log.info(
+            "replied",
+            turn=request.turn,
+            model=mind.name,
+            stop_reason=reply.stop_reason,
+            tokens=reply.usage.tokens,
+            dollars=reply.dollars,
+        )
         return reply
 
     async def use(self, number: int, block: ToolUseBlock, unparsed: str | None = None) -> Result:

@@ -68,7 +68,8 @@ def check_grade(folder: Path, task: Task, labels: pd.DataFrame, classes: Classes
         (Path(place) / "task.json").write_text(task.model_dump_json(), encoding="utf-8")
         (Path(place) / "classes.json").write_text(json.dumps(classes), encoding="utf-8")
         command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(folder.resolve()), place]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
         try:
             done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env=environment)
         except subprocess.TimeoutExpired as error:

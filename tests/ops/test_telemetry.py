@@ -49,6 +49,38 @@ def test_the_standard_librarys_loggers_are_written_the_same_way() -> None:
     assert "ValueError: odd" in line["exception"]
 
 
+KEY = "sk-ant-planted-key"
+
+
+@pytest.mark.parametrize("json_", [True, False])
+def test_no_line_holds_a_key_whoever_logs_it_and_however_deep(json_: bool) -> None:
+    stream = io.StringIO()
+    telemetry.configure(json=json_, level="debug", stream=stream)
+    log = telemetry.logger("here")
+    log.info("asked", headers={"x-api-key": KEY}, more=[f"Bearer {KEY}", ("x", KEY)], error=ValueError(KEY))
+    logging.getLogger("some.library").warning("sent %s", {"Authorization": f"Bearer {KEY}"})
+    try:
+        try:
+            raise ValueError(f"Illegal header value b'{KEY}'")
+        except ValueError as error:
+            raise RuntimeError("the call failed") from error
+    except RuntimeError:
+        log.exception("failed")
+    text = stream.getvalue()
+    assert KEY not in text
+    assert "Illegal header value" in text
+    assert text.count("***") >= 6
+
+
+def test_libraries_that_log_requests_are_quiet_even_where_all_is_logged() -> None:
+    stream = io.StringIO()
+    telemetry.configure(json=True, level="debug", stream=stream)
+    for name in ("httpx2", "httpcore2.http11", "anthropic._base_client"):
+        logging.getLogger(name).debug("request headers %s", {"content-type": "json"})
+        logging.getLogger(name).info("HTTP Request: POST http://127.0.0.1/v1/messages")
+    assert stream.getvalue() == ""
+
+
 def test_people_get_readable_lines_from_the_level_they_ask_for() -> None:
     stream = io.StringIO()
     telemetry.configure(json=False, level="warning", stream=stream)

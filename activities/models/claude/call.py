@@ -1,17 +1,16 @@
 """A call that failed, and the words for it."""
 
-import re
 from dataclasses import dataclass
 
 import anthropic
 
 from activities.errors import NeedsPerson
+from activities.hiding import hidden
 from activities.models.base import Unavailable
 from activities.models.claude.address import Address, Platform
-from activities.models.claude.connect import AGAIN, secrets
+from activities.models.claude.connect import AGAIN
 from schemas.budget import Usage
 
-KEY = re.compile(r"sk-ant-[\w-]+")
 LINE = 400  # characters
 
 
@@ -37,7 +36,5 @@ class Call:
 def shown(error: Exception) -> str:
     """An error in a line that anybody may read."""
     words = error.api_message if isinstance(error, anthropic.APIStatusError) and error.api_message else str(error)
-    for secret in secrets():
-        words = words.replace(secret, "***")
-    line = KEY.sub("***", " ".join(words.split()))[:LINE].rstrip(".")
+    line = " ".join(hidden(words).split())[:LINE].rstrip(".")
     return line or type(error).__name__

@@ -3,7 +3,6 @@
 Keys, regions and addresses are read from the worker's environment, by the SDK, under the names that it documents.
 """
 
-import os
 import re
 from collections.abc import Callable
 
@@ -18,7 +17,6 @@ CONNECT = 15.0  # seconds
 # server sends none while it reads a long prompt.
 SILENCE = 300.0
 AGAIN = "where the workers run, restart them (aibuildai down, then aibuildai up), then: aibuildai resume RUN"
-SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|ANTHROPIC_CUSTOM_HEADERS")  # in the name of a variable
 
 Client = (
     anthropic.AsyncAnthropic
@@ -63,9 +61,3 @@ def _check_key(client: Client) -> None:
     if secret is not None and not re.fullmatch(r"[!-~]+", secret):
         name = "ANTHROPIC_API_KEY" if client.api_key else "ANTHROPIC_AUTH_TOKEN"
         raise NeedsPerson(f"{name} holds a space, a line break or a letter that no key has. Set it again {AGAIN}")
-
-
-def secrets() -> tuple[str, ...]:
-    """What must not be shown, as this process has it: keys and tokens of any platform."""
-    named = [value for name, value in os.environ.items() if SECRET.search(name)]
-    return tuple(sorted((value.strip() for value in named if len(value.strip()) >= 8), key=len, reverse=True))
