@@ -66,7 +66,7 @@ def _block(one: str | Json) -> Json:
     return {"type": "text", "text": one} if isinstance(one, str) else one
 
 
-def post(url: str, sent: Json | bytes, path: str = "/v1/messages", **headers: str | None) -> Answered:
+def post(url: str, sent: Json | bytes, /, path: str = "/v1/messages", **headers: str | None) -> Answered:
     """Headers given as None are left out."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     kept = {name: value for name, value in (HEADERS | named).items() if value is not None}

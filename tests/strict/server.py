@@ -12,7 +12,7 @@ from typing import Any
 from tests.strict.events import event, events
 from tests.strict.faults import Fault
 from tests.strict.refusals import Refused
-from tests.strict.service import Outcome, Service, unstreamed
+from tests.strict.service import UNSENT, Outcome, Service, unstreamed
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 GARBAGE = b'event: message_start\ndata: {"type": "message_start", "message": <html>\n\n'
@@ -72,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, outcome: Outcome) -> None:
         fault = outcome.fault or Fault("")
-        if outcome.message is None or fault.kind in ("hang", "cut", "bad_gateway"):
+        if outcome.message is None or fault.kind in UNSENT:
+            outcome.asked.status = 502 if fault.kind == "bad_gateway" else outcome.asked.status
             self._end(outcome, whole=False)
             self._fail(outcome, fault)
         elif outcome.stream:

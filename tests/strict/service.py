@@ -4,7 +4,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +14,15 @@ from tests.strict.cache import Cache, Usage
 from tests.strict.faults import Fault, Plan
 from tests.strict.minds import Mind
 from tests.strict.models import Ability, ability
-from tests.strict.prompt import Json, Prompt, digest, listed, plain, prompt
+from tests.strict.prompt import THOUGHTS, Json, Prompt, digest, listed, plain, prompt
 from tests.strict.record import Asked, Record
 from tests.strict.refusals import Refused
 from tests.strict.shapes import shaped
 from tests.strict.spoilt import SPOILS
 from tests.strict.thinking import Signer, Trail
 from tests.strict.tokens import CHARACTERS
+
+UNSENT = ("bad_gateway", "cut", "hang")  # faults with which nothing of the reply leaves
 
 
 @dataclass(frozen=True)
@@ -86,43 +88,46 @@ class Service:
 
     def _taken(self, asked: Asked, name: str, headers: Mapping[str, str], raw: bytes, fault: Fault | None) -> Outcome:
         checks.check_headers(headers, self._keys)
-        body = checks.parsed(raw)
-        shaped(body)
-        found, able = prompt(body), self._able(body["model"])
-        self._note(asked, body, found)
-        checks.check_version(body, found, headers["anthropic-version"])
-        checks.check_request(body, found, able, goes_on=self._goes_on(body))
-        check_results(found, self._signer)
-        trail = self._signer.check(found, able)
-        asked.dropped_thinking = trail.dropped
+        found = self._read(asked, raw, headers["anthropic-version"])
         self.record.known(asked)
         if fault is not None:
             asked.fault = str(fault)
             if error := fault.refused():
                 raise error
-        return self._answered(asked, name, body, found, able, trail, fault)
+        made = self._answered(found, fault)
+        unsent = fault is not None and fault.kind in UNSENT
+        used = Usage(0) if unsent else self._cache.take(found.body, found.prompt, found.able, self._now())
+        message = _message(asked, found.body, made, used)
+        asked.usage, asked.stop_reason, asked.clean = message["usage"], made.stop, fault is None
+        return Outcome(asked, name, fault, message=message, stream=asked.stream)
 
-    def _answered(
-        self, asked: Asked, name: str, body: Json, found: Prompt, able: Ability, trail: Trail, fault: Fault | None
-    ) -> Outcome:
-        given = self._mind.answer(body)
-        if not thinking.active(body, able):
-            given = replace(
-                given, content=tuple(b for b in given.content if b["type"] not in ("thinking", "redacted_thinking"))
-            )
+    def _read(self, asked: Asked, raw: bytes, version: str) -> "_Read":
+        """The request, if there is nothing wrong with it."""
+        body = checks.parsed(raw)
+        shaped(body)
+        found, able = prompt(body), self._able(body["model"])
+        _note(asked, body, found)
+        checks.check_version(body, found, version)
+        checks.check_request(body, found, able, goes_on=self._goes_on(body))
+        check_results(found, self._signer)
+        trail = self._signer.check(found, able)
+        asked.dropped_thinking = trail.dropped
+        return _Read(body, found, able, trail)
+
+    def _answered(self, found: "_Read", fault: Fault | None) -> Answer:
+        """The mind's answer, spoilt where that is the fault."""
+        body, given = found.body, self._mind.answer(found.body)
+        if not thinking.active(body, found.able):
+            given = replace(given, content=tuple(block for block in given.content if block["type"] not in THOUGHTS))
         spoil = SPOILS.get(fault.kind) if fault is not None else None
         given = spoil(given, body) if spoil is not None else given
-        made = finished(given, body, trail, self._signer, shown=thinking.shown(body, able))
+        made = finished(given, body, found.trail, self._signer, shown=thinking.shown(body, found.able))
         if made.stop == "pause_turn":
             self._paused.add(_turn(made.content))
-        used = Usage(0)
-        if fault is None or fault.kind not in ("bad_gateway", "cut", "hang"):
-            used = self._cache.take(body, found, able, self._clock() + self._ahead)
-        message = _message(asked, body, made, used)
-        if fault is not None and fault.kind == "bad_gateway":
-            asked.status = 502
-        asked.usage, asked.stop_reason, asked.clean = message["usage"], made.stop, fault is None
-        return Outcome(asked, name, fault, message=message, stream=bool(body.get("stream")))
+        return made
+
+    def _now(self) -> float:
+        return self._clock() + self._ahead
 
     def _able(self, name: str) -> Ability:
         able = ability(name)
@@ -133,16 +138,28 @@ class Service:
         last = body["messages"][-1] if body["messages"] else {"role": "user"}
         return last["role"] == "assistant" and _turn(listed(last["content"])) in self._paused
 
-    def _note(self, asked: Asked, body: Json, found: Prompt) -> None:
-        asked.request = digest(body)
-        asked.model, asked.messages, asked.stream = body["model"], len(body["messages"]), bool(body.get("stream"))
-        begun = [list(found.tools), list(found.system)]
-        asked.prompt = digest(body["model"], *plain(begun), [[one.role, plain(one.block)] for one in found.blocks])
-        asked.conversation = digest(body["model"], *plain(begun), plain(body["messages"][:1]))[:16]
+
+@dataclass(frozen=True)
+class _Read:
+    """A request that is in order, and what thinking in its reply is bound to."""
+
+    body: Json
+    prompt: Prompt
+    able: Ability
+    trail: Trail
 
 
-def _turn(content: object) -> str:
-    return digest(plain(list(content)))  # type: ignore[call-overload]
+def _note(asked: Asked, body: Json, found: Prompt) -> None:
+    """By what a request is known again."""
+    begun = [plain(list(found.tools)), plain(list(found.system))]
+    asked.request = digest(body)
+    asked.model, asked.messages, asked.stream = body["model"], len(body["messages"]), bool(body.get("stream"))
+    asked.prompt = digest(body["model"], *begun, [[one.role, plain(one.block)] for one in found.blocks])
+    asked.conversation = digest(body["model"], *begun, plain(body["messages"][:1]))[:16]
+
+
+def _turn(content: Sequence[Json]) -> str:
+    return digest(plain(list(content)))
 
 
 def _message(asked: Asked, body: Json, made: Answer, used: Usage) -> Json:

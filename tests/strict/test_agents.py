@@ -25,7 +25,7 @@ from tests.strict.spoilt import unspoilt
 
 MODEL = "claude-opus-5-5"
 LONG = "y" * 6_000
-Agents = Callable[[Callable[[Json], Answer], str], tuple[World, StrictServer]]
+Agents = Callable[..., tuple[World, StrictServer]]
 
 
 def heard(body: Json) -> int:
@@ -62,7 +62,7 @@ async def agents(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         world.limits = replace(world.limits, max_turns=200)
         return world, server
 
-    yield made  # type: ignore[misc]
+    yield made
     await models.close()
 
 
@@ -78,7 +78,7 @@ def sound(server: StrictServer) -> Json:
     return counters
 
 
-async def test_a_coders_session_of_forty_turns_is_read_from_the_cache_for_nine_tenths(agents: Any) -> None:
+async def test_a_coders_session_of_forty_turns_is_read_from_the_cache_for_nine_tenths(agents: Agents) -> None:
     world, server = agents(session(39))
     await world.attempt()
     [share] = sound(server)["conversations"].values()
@@ -86,7 +86,7 @@ async def test_a_coders_session_of_forty_turns_is_read_from_the_cache_for_nine_t
     assert share["share"] >= 0.9
 
 
-async def test_a_conversation_that_is_cleared_and_cut_keeps_to_the_rules_of_thinking(agents: Any) -> None:
+async def test_a_conversation_that_is_cleared_and_cut_keeps_to_the_rules_of_thinking(agents: Agents) -> None:
     world, server = agents(session(40), context_tokens=16_000)
     await world.attempt()
     sound(server)
@@ -97,7 +97,7 @@ async def test_a_conversation_that_is_cleared_and_cut_keeps_to_the_rules_of_thin
     assert len(thought) >= 40
 
 
-async def test_with_a_fault_at_every_third_call_the_conversation_comes_to_its_end(agents: Any) -> None:
+async def test_with_a_fault_at_every_third_call_the_conversation_comes_to_its_end(agents: Agents) -> None:
     kinds = "|".join(kind.replace("rate_limit:1", "rate_limit:0") for kind in PASSING)
     world, server = agents(session(30), f"{kinds}/3")
     await world.attempt()
@@ -108,7 +108,7 @@ async def test_with_a_fault_at_every_third_call_the_conversation_comes_to_its_en
 
 
 @pytest.mark.parametrize("at", [2, 5, 11, 23, 37, 52])
-async def test_killed_anywhere_the_next_attempt_goes_on_and_nothing_is_refused(agents: Any, at: int) -> None:
+async def test_killed_anywhere_the_next_attempt_goes_on_and_nothing_is_refused(agents: Agents, at: int) -> None:
     world, server = agents(session(20), context_tokens=16_000)
     with pytest.raises(Killed):
         await world.attempt(1, die_at=at, written=True)

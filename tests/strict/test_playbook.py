@@ -82,7 +82,8 @@ async def test_every_reply_is_the_same_to_the_byte(served: Served, role: str) ->
 async def test_what_went_over_the_wire_was_thought_about_and_cached(served: Served) -> None:
     server, claude = served
     here = await recorded("manager")
-    tools, there = request(here).tools, ()
+    tools = request(here).tools
+    there: tuple[Message, ...] = ()
     kinds: list[str] = []
     for end in range(1, len(here), 2):
         there += (here[end - 1],)

@@ -187,7 +187,7 @@ def test_images_of_too_many_pixels_and_fewer_where_there_are_many(url: str) -> N
         ({"anthropic_version": "2030-01-01"}, 400, "is not a valid version"),
     ],
 )
-def test_headers(serve: Serve, headers: dict[str, str | None], status: int, words: str) -> None:
+def test_headers(serve: Serve, headers: dict[str, Any], status: int, words: str) -> None:
     server = serve(Service(ScriptMind([[text("a")]]), keys=["a-key"]))
     assert post(server.url, body()).status == 200
     answered = post(server.url, body(), **headers)

@@ -61,11 +61,16 @@ def test_marks_for_the_cache_and_settings_of_the_call_are_no_change(url: str) ->
     assert talk.ask(output_config={"effort": "max"}, max_tokens=17).status == 200
 
 
+def _noted(talk: Talk) -> Json:
+    talk.messages.insert(0, user("A note."))
+    return {}
+
+
 CHANGES: dict[str, Callable[[Talk], Json]] = {
     "the system prompt": lambda talk: {"system": "Be brief!"},
     "the tools": lambda talk: {"tools": [TOOL | {"description": "Looks around."}]},
     "the first message": lambda talk: talk.messages[0]["content"][0].update(text="What is here?") or {},
-    "a message more": lambda talk: talk.messages.insert(0, user("A note.")) or {},
+    "a message more": _noted,
 }
 
 
