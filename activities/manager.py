@@ -11,16 +11,19 @@ from activities.agent.loop import converse
 from activities.agent.purse import true_now
 from activities.agent.records import Ended, JournalRecord, Replied, Result, fell_back, spent
 from activities.assignment import Equipment
+from activities.models.recorded import RecordEnds
 from activities.past import Past, Pasts
 from activities.tools.base import Toolbox
 from activities.tools.deciding import DECISIONS, decision_tools
 from activities.tools.files import Reading
 from activities.tools.trees import board_tree
 from activities.workspace.layout import Layout
+from schemas.decision import Finish
 from schemas.message import Message
 from schemas.state import Managed, ManageRequest
 
 LONGEST_THOUGHT = 8_000
+RECORD_ENDS = "the manager of the recorded run decided no more"
 
 
 async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts | None = None) -> Managed:
@@ -46,6 +49,8 @@ async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts |
             managed = _decided(request, journal.records)
         except LimitReached as limit:
             managed = Managed(invocation=request.invocation, thought=str(limit))
+        except RecordEnds as end:  # what it decided is done: what is trained is delivered, as it was then
+            managed = Managed(invocation=request.invocation, thought=str(end), decisions=(Finish(why=RECORD_ENDS),))
         records = journal.records
         managed = managed.model_copy(update={"spend": spent(records), "fell_back": fell_back(records)})
         await journal.append(Ended(at=limits.now(), managed=managed))

@@ -47,6 +47,10 @@ class Recording:
         return reply
 
 
+class RecordEnds(Impossible):
+    """The recorded run says nothing of this turn."""
+
+
 class Replayed:
     """Answers as the model did in a recorded run, turn by turn; what it cost is what it cost then."""
 
@@ -54,7 +58,7 @@ class Replayed:
         self._folder = folder
 
     async def ask(self, request: ModelRequest) -> Reply:
-        """The recorded reply. Raises NeedsPerson without a recorded run, Impossible without this turn in it."""
+        """The recorded reply. Raises NeedsPerson without a recorded run, RecordEnds without this turn in it."""
         path = Layout(self._folder).exchange(request.invocation, request.turn)
         try:
             content = await asyncio.to_thread(path.read_bytes)
@@ -72,7 +76,7 @@ class Replayed:
                 f"{self._folder} holds no recorded exchanges: put a run's folder there that was recorded with --record,"
                 " then: aibuildai resume RUN"
             )
-        return Impossible(
+        return RecordEnds(
             f"the recorded run {self._folder} has no turn {request.turn} of {request.invocation}: from here on this run"
             " goes another way, and nothing can answer it"
         )

@@ -11,7 +11,9 @@ from activities.agent.doing import Doing
 from activities.assignment import Equipment
 from activities.errors import Impossible
 from activities.manager import take_turn
+from activities.models.recorded import kept
 from activities.models.scripted import ScriptedModel, calls, says
+from activities.workspace.layout import Layout
 from schemas.base import RunRef
 from schemas.decision import Design, Tune
 from schemas.job import Limits
@@ -156,3 +158,14 @@ async def test_at_the_deadline_the_manager_wants_nothing(tmp_path: Path, equipme
     again, later = await turn(equipment, request(tmp_path, 2), says("ok"))
     assert again.thought == "ok"
     assert [message.role for message in later.asked[0].messages] == ["user", "user"]
+
+
+async def test_where_a_recorded_run_ends_its_manager_finishes(tmp_path: Path, equipment: Equipment) -> None:
+    recorded = Layout(tmp_path / "recorded")
+    keeper = kept(ScriptedModel([TWO]), True, None, recorded)
+    await take_turn(request(tmp_path / "first", 1), replace(equipment, model=keeper))
+    player = kept(ScriptedModel(()), False, str(recorded.folder), recorded)
+    again = await take_turn(request(tmp_path / "again", 1), replace(equipment, model=player))
+    beyond = await take_turn(request(tmp_path / "again", 2), replace(equipment, model=player))
+    assert [decision.kind for decision in again.decisions] == ["design", "design"]
+    assert [decision.kind for decision in beyond.decisions] == ["finish"]
