@@ -16,6 +16,7 @@ GROUPS: dict[str, tuple[str, ...]] = {  # by prefix: what belongs together, and 
     "Azure": ("AZURE_",),
     "hub": ("HF_",),
 }
+CERTIFICATES = "_CA_BUNDLE"  # ends the names of variables that say whom to trust, and let nobody in
 
 
 class Group(Record):
@@ -61,12 +62,17 @@ def change(theirs: Surroundings, environ: Mapping[str, str] | None = None) -> Ch
 def named(group: str, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The variables of a group that this process has."""
     environ = os.environ if environ is None else environ
-    return tuple(sorted(name for name, value in environ.items() if name.startswith(GROUPS[group]) and value))
+    return tuple(_names(environ, GROUPS[group]))
 
 
 def _group(environ: Mapping[str, str], prefixes: tuple[str, ...], salt: str) -> Group:
-    names = sorted(name for name, value in environ.items() if name.startswith(prefixes) and value)
+    names = _names(environ, prefixes)
     if not names:
         return Group(names=(), digest="")
     text = "\0".join(f"{name}={environ[name]}" for name in names).encode()
     return Group(names=tuple(names), digest=hashlib.scrypt(text, salt=salt.encode(), n=2**14, r=8, p=1).hex())
+
+
+def _names(environ: Mapping[str, str], prefixes: tuple[str, ...]) -> list[str]:
+    given = (name for name, value in environ.items() if value and not name.endswith(CERTIFICATES))
+    return sorted(name for name in given if name.startswith(prefixes))
