@@ -6,7 +6,7 @@ BENCH_DATA ?=
 MINUTES ?= 10
 CANDIDATES ?= 3
 
-.PHONY: help install install-dev run test check lint bench clean
+.PHONY: help install install-dev run test check lint faults bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ test: install-dev lint  ## lint, types, import rules, and the fast tests
 
 check: install-dev  ## whole runs, kills, real environments
 	$(BIN)/python -m pytest -m slow --timeout 1500
+
+faults: install-dev  ## breaks runs on purpose, in every way, for an hour or two; a table, and an error if anything was lost
+	$(BIN)/python -m tests.faults
 
 lint: install-dev
 	$(BIN)/ruff check .

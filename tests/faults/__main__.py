@@ -36,7 +36,8 @@ async def _all(names: list[str], times: int | None, seed: int) -> bool:
     for name in names:
         count, minutes = MANY.get(name, FEW)
         with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-            tries = await staged(name, Path(folder) / "home", TASK, times=times or count, minutes=minutes, seed=seed)
+            home = Path(folder) / "home"
+            [tries] = await staged({name: times or count}, home, TASK, minutes=minutes, seed=seed)
         print(row(tries), flush=True)
         if not tries.delivered:
             print(f"{name}: {tries.ended}", file=sys.stderr)

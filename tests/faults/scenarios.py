@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Scene:
     run: str
     chance: random.Random
     tries: Tries
-    before: list[Seen] = field(default_factory=list)
+    before: list[Seen]
 
     async def look(self) -> int:
         """Remembers how things stand, and returns how much the journals hold."""
@@ -236,18 +236,22 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-async def staged(fault: str, home: Path, task: Path, *, times: int, minutes: float, seed: int) -> Tries:
-    """One run of its own, broken so many times by one kind of fault, to its end."""
+async def staged(faults: Mapping[str, int], home: Path, task: Path, *, minutes: float, seed: int) -> list[Tries]:
+    """One run, broken so many times by each of these faults in turn, to its end. What was lost is the whole run's."""
     stand = await Stand.up(home)
     try:
         run = await stand.run(task, "--minutes", minutes, "--candidates", 2)
-        scene = Scene(stand, run, random.Random(seed), Tries(fault))
-        await FAULTS[fault](scene, times)
+        chance, before, done = random.Random(seed), list[Seen](), list[Tries]()
+        for fault, times in faults.items():
+            scene = Scene(stand, run, chance, Tries(fault), before)
+            await FAULTS[fault](scene, times)
+            done.append(scene.tries)
         state = await stand.ended(run, minutes * 60 + 300)
-        scene.tries.delivered = state.phase == "DONE" and state.verified is True
-        scene.tries.ended = f"{state.phase}: {state.why}"
-        scene.tries.loss = judged.loss(stand.layout(run), scene.before, await stand.ledger(run))
+        loss = judged.loss(stand.layout(run), before, await stand.ledger(run))
+        for tries in done:
+            tries.loss, tries.ended = loss, f"{state.phase}: {state.why}"
+            tries.delivered = state.phase == "DONE" and state.verified is True
         assert (await stand.shell("history", run, "--verify")).code == 0, "the history does not verify"
-        return scene.tries
+        return done
     finally:
         await stand.down()
