@@ -26,6 +26,7 @@ from activities.models.base import Model
 from activities.models.factory import Models, model
 from activities.preparation import PreparationActivities
 from activities.roles import RoleActivities
+from activities.room import RoomActivities
 from activities.scoring import ScoringActivities
 from ops import telemetry
 from ops.connection import connect
@@ -35,14 +36,15 @@ from workflows.calls import CALLS, CONTROL, GPU_SUFFIX
 
 HEARTBEATS = timedelta(seconds=3)  # at most so far apart, so that a cancellation arrives and progress is fresh
 STICKY = timedelta(seconds=2)  # a worker that died delays its workflows no longer
-GRACE = timedelta(seconds=20)
+GRACE = timedelta(seconds=2)  # for what is nearly done; what is not goes on under the next worker
 AGENTS_AT_ONCE = 64  # they mostly wait, for models and jobs; what is scarce is leased per job
 
 
 def activities(client: Client, host: Host, models: Callable[[str], Model] = model) -> dict[str, Callable[..., Any]]:
     """Every activity by its name."""
-    roles, delivery = RoleActivities(host.home, host.devices, models), DeliveryActivities(host)
-    preparation, scoring, books = PreparationActivities(host), ScoringActivities(), BookkeepingActivities(client)
+    roles = RoleActivities(host.home, host.devices, models, low_disk_mb=host.low_disk_mb)
+    preparation, delivery = PreparationActivities(host), DeliveryActivities(host)
+    scoring, books = ScoringActivities(), BookkeepingActivities(client)
     return {
         "setup": roles.setup,
         "designer": roles.designer,
@@ -60,6 +62,7 @@ def activities(client: Client, host: Host, models: Callable[[str], Model] = mode
         "package": delivery.package,
         "publish": books.publish,
         "hold": books.hold,
+        "room": RoomActivities(host).room,
     }
 
 
@@ -94,7 +97,7 @@ async def serve(home: Path, queues: Sequence[str], devices: str) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     settings = Settings.load(home=home)
-    host = Host(settings.home, discover(devices))
+    host = Host(settings.home, discover(devices), settings.low_disk_mb)
     client = await connect(settings)
     log = telemetry.logger("worker")
     reported = await report_the_dead(client, host.home)
