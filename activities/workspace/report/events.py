@@ -85,7 +85,7 @@ def _person(event: Event) -> tuple[str, str] | None:
             return "Steered", note
         case RunPaused(by="person", why=why):
             return "Paused", why
-        case RunResumed():
+        case RunResumed(by="person"):
             return "Resumed", ""
         case RunExtended(budget=budget, why=why):
             return "Extended", f"{why} (now {words.duration(budget.seconds)} in all)".strip()
@@ -107,8 +107,12 @@ def _trouble(event: Event) -> tuple[str, str] | None:
             return f"{used} answered {words.plural(calls, 'call')} of {name} in place of {chosen}", why
         case ScoreRejected(job=job, why=why):
             return f"The score of {job} was rejected", why
-        case RunPaused(by="system", why=why):
+        case RunPaused(by="system", until_room=None, why=why):
             return "The run paused: a person had to act", why
+        case RunPaused(by="system", why=why):
+            return "The run paused: little disk was left", why
+        case RunResumed(by="system", why=why):
+            return "The run went on by itself", why
         case LimitReached(limit=limit, why=why):
             return f"Limit reached: {limit.replace('_', ' ')}", why
         case Overrun(seconds=seconds):
