@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -93,6 +94,23 @@ async def test_a_long_conversation_that_thinks_and_searches_is_taken_and_mostly_
     assert total.cache_read_tokens >= 0.9 * given
     assert (total.cache_write_5m_tokens, total.web_searches) == (0, 1)
     assert total.cache_write_1h_tokens > 0
+
+
+async def test_a_turn_of_many_calls_does_not_put_the_cache_out_of_sight(at: Asker) -> None:
+    def many(body: dict[str, Any]) -> Answer:
+        turn = len(body["messages"])
+        uses = [{"type": "tool_use", "id": f"toolu_{turn}_{n}", "name": "read_file", "input": {}} for n in range(15)]
+        return answer([{**use, "input": {"path": "a.py"}} for use in uses])
+
+    model, request = at(Service(ScriptMind(many), keys={KEY})), START
+    used = []
+    for _ in range(4):
+        replied = await model.ask(request)
+        used.append(replied.usage)
+        request = heard(request, replied)
+    for before, after in pairwise(used):
+        known = before.cache_read_tokens + before.cache_write_1h_tokens
+        assert after.cache_read_tokens == known
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Everything before the messages is the same over a conversation, and messages are
 on that. So nothing here depends on the turn but the messages themselves.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from activities.models.claude.abilities import abilities
@@ -15,6 +16,7 @@ WEB_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 SEARCHED = frozenset(Platform) - {Platform.BEDROCK}  # which has no web search
 CACHED_BY_REQUEST = frozenset({Platform.API, Platform.SERVER, Platform.FOUNDRY})
 UNCACHEABLE = frozenset({"thinking", "redacted_thinking"})
+LOOKED_BACK = 20  # blocks before a mark in which the API looks for what it has cached
 INVOKE_VERSION = "bedrock-2023-05-31"  # the one that models behind InvokeModel know; the SDK's own is newer
 
 
@@ -52,10 +54,19 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _cached(arguments: dict[str, Any], control: dict[str, Any], platform: Platform) -> dict[str, Any]:
     """Marks all of the prompt to be cached: by one word on the request, or on its last block where there is none."""
+    messages = arguments["messages"]
+    asked = next((place for place in range(len(messages) - 2, -1, -1) if messages[place]["role"] == "user"), None)
+    if asked is not None and sum(len(message["content"]) for message in messages[asked + 1 :]) >= LOOKED_BACK - 1:
+        _mark(messages[: asked + 1], control)  # what the last call cached is out of sight from the end
     if platform in CACHED_BY_REQUEST:
         return {**arguments, "cache_control": control}
-    blocks = [block for message in arguments["messages"] for block in message["content"]]
+    _mark(messages, control)
+    return arguments
+
+
+def _mark(messages: Sequence[dict[str, Any]], control: dict[str, Any]) -> None:
+    """On the last block that can bear it."""
+    blocks = [block for message in messages for block in message["content"]]
     last = next((block for block in reversed(blocks) if block["type"] not in UNCACHEABLE), None)
     if last is not None:
         last["cache_control"] = control
-    return arguments
