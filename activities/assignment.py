@@ -14,7 +14,7 @@ from activities.agent import prompting
 from activities.agent.doing import Doing
 from activities.agent.journal import FileJournal, last_tree, opening
 from activities.agent.journaled import Journaled
-from activities.agent.limits import LimitReached, Limits
+from activities.agent.limits import LimitReached, Limits, utc_now
 from activities.agent.live import Live
 from activities.agent.loop import converse
 from activities.agent.outages import Backoff, Mind, Outages
@@ -54,6 +54,7 @@ class Equipment:
     doing: Doing
     fallback: Model | None = None
     purse: Purse | None = None
+    room: Callable[[], None] | None = None  # raises LittleDisk
     outages: Outages = field(default_factory=Outages)
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -98,7 +99,7 @@ async def carry_out(assignment: Assignment[R], equipment: Equipment) -> R:
         layout.journals(request.invocation),
         request.attempt,
         prompting.opening(request),
-        now=_limits(assignment).now,
+        now=utc_now,
         prompts=prompting.digest(rendered),
     )
     try:
@@ -166,11 +167,6 @@ def _given(assignment: Assignment[R], results: Sequence[Result]) -> R:
     return report
 
 
-def _limits(assignment: Assignment[R]) -> Limits:
-    request = assignment.request
-    return Limits(deadline=request.deadline, max_turns=request.max_turns, held=Layout.of(request.run).held)
-
-
 async def _bench(assignment: Assignment[R], equipment: Equipment, journal: FileJournal) -> Bench:
     """The repository as the last complete result left it, in a working tree of this attempt's own."""
     request = assignment.request
@@ -186,7 +182,7 @@ async def _bench(assignment: Assignment[R], equipment: Equipment, journal: FileJ
         repository=repository,
         worktree=layout.worktree(request.invocation, request.attempt),
         parents=assignment.start,
-        limits=_limits(assignment),
+        limits=Limits(deadline=request.deadline, max_turns=request.max_turns, held=layout.held, room=equipment.room),
         doing=equipment.doing,
         done=lambda: [record for record in journal.records if isinstance(record, Result)],
         training_seconds=request.training_seconds,

@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.agent.doing import Doing, heartbeats
-from activities.errors import BadInput, Impossible, NeedsPerson, ToolFailed
+from activities.errors import BadInput, Impossible, LittleDisk, NeedsPerson, ToolFailed
 from activities.hiding import hidden
 
 LONGEST_ERROR = 4_000  # characters that enter history
@@ -29,7 +29,8 @@ async def attended(words: str = "starting") -> AsyncIterator[Doing]:
             yield doing
     except NAMED as error:
         words = hidden(str(error))[:LONGEST_ERROR]
-        raise ApplicationError(words, type=type(error).__name__, non_retryable=True) from None
+        where = (str(error.folder),) if isinstance(error, LittleDisk) else ()
+        raise ApplicationError(words, *where, type=type(error).__name__, non_retryable=True) from None
     except ApplicationError:
         raise
     except asyncio.CancelledError:

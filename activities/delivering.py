@@ -78,4 +78,6 @@ class DeliveryActivities:
         return Published(files=(str(folder),))
 
     def _deliverer(self, request: DeliveryRequest) -> Deliverer:
+        """Raises LittleDisk where too little is left to begin."""
+        self._host.room(request.run).check()
         return Deliverer(request, self._host.jobs(request.run, request.sandbox), self._host.limits())

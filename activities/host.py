@@ -10,6 +10,7 @@ from pathlib import Path
 from activities.execution import cgroups
 from activities.execution.jobs import LocalJobs
 from activities.execution.leases import forget_machines
+from activities.execution.room import MARK_MB, Room
 from activities.workspace.layout import Layout
 from schemas.base import RunRef
 from schemas.event import LedgerEntry, RunEnded
@@ -24,9 +25,20 @@ USABLE_MEMORY = 0.8  # of the machine's, shared by the jobs that run at once
 class Host:
     home: Path
     devices: tuple[str, ...]
+    low_disk_mb: int = MARK_MB  # must be free where it writes, for anything to be begun
 
     def jobs(self, run: RunRef, sandbox: str) -> LocalJobs:
-        return LocalJobs(folder=Layout.of(run).jobs, home=self.home, devices=self.devices, sandbox=sandbox)
+        return LocalJobs(
+            folder=Layout.of(run).jobs,
+            home=self.home,
+            devices=self.devices,
+            sandbox=sandbox,
+            room=self.room(run).check,
+        )
+
+    def room(self, run: RunRef) -> Room:
+        """Where the run and the server write."""
+        return Room((Path(run.folder), self.home), self.low_disk_mb)
 
     async def sweep(self) -> tuple[str, ...]:
         """Stops jobs that still run for runs that ended while no worker was there to stop them. Names them."""
@@ -52,7 +64,8 @@ class Host:
     def limits(self) -> Limits:
         """One job's share of the memory, as every device may be leased at once."""
         usable = cgroups.allowed_memory() * USABLE_MEMORY
-        return Limits(memory_mb=int(usable / 2**20 / max(len(self.devices), 1)))
+        memory_mb = int(usable / 2**20 / max(len(self.devices), 1))
+        return Limits(memory_mb=memory_mb, least_free_mb=self.low_disk_mb // 2)
 
 
 def _is_over(ledger: Path) -> bool:

@@ -34,7 +34,7 @@ async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts |
     layout = Layout.of(request.run)
     past = Past() if request.aside else await (pasts or Pasts()).before(layout, request.turn)
     rendered = prompting.system(request)
-    limits = Limits(deadline=request.deadline, max_turns=request.max_turns, held=layout.held)
+    limits = Limits(deadline=request.deadline, max_turns=request.max_turns, held=layout.held, room=equipment.room)
     journal = await FileJournal.open(
         layout.journals(request.invocation),
         request.attempt,

@@ -26,6 +26,7 @@ class PreparationActivities:
     async def prepare(self, request: PrepareRequest) -> Prepared:
         layout = Layout.of(request.run)
         async with attended("looking for a sandbox") as doing:
+            self._host.room(request.run).check()
             sandbox = await asyncio.to_thread(choose, request.sandbox)
             if sandbox.name == "none" and request.sandbox != "none" and (model := _language_model(layout)):
                 raise BadInput(

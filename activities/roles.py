@@ -13,6 +13,7 @@ from activities.agent.purse import Purse
 from activities.agent.tracing import bound
 from activities.assignment import Assignment, Equipment, carry_out
 from activities.attended import attended
+from activities.execution.room import MARK_MB
 from activities.host import Host
 from activities.models.base import Model
 from activities.models.prices import FREE
@@ -42,9 +43,14 @@ class RoleActivities:
     """`models` gives the model of a name; `sandbox` is used where a request leaves the choice open."""
 
     def __init__(
-        self, home: Path, devices: tuple[str, ...], models: Callable[[str], Model], sandbox: str = "auto"
+        self,
+        home: Path,
+        devices: tuple[str, ...],
+        models: Callable[[str], Model],
+        sandbox: str = "auto",
+        low_disk_mb: int = MARK_MB,
     ) -> None:
-        self._host = Host(home, devices)
+        self._host = Host(home, devices, low_disk_mb)
         self._models = models
         self._sandbox = sandbox
         self._outages = Outages()
@@ -94,6 +100,7 @@ class RoleActivities:
             outages=self._outages,
             jobs=self._host.jobs(request.run, chosen),
             job_limits=self._host.limits(),
+            room=self._host.room(request.run).check,
             home=self._host.home,
             devices=self._host.devices,
             sandbox=chosen,

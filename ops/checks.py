@@ -3,7 +3,6 @@
 import asyncio
 import importlib.metadata
 import platform
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -12,13 +11,14 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.errors import BadInput
+from activities.execution.room import Room, free_mb
 from ops import server, workers
 from ops.connection import Target, configured, connect_to, read_server, target
 from ops.errors import CommandFailed
 from ops.settings import Settings, writable
 from schemas.base import Record
 
-LEAST_DISK_GB = 5.0
+LEAST_DISK_MB = 5_000
 
 
 class Check(Record):
@@ -64,11 +64,14 @@ def home(settings: Settings) -> Check:
 
 
 def disk(settings: Settings) -> Check:
-    folder = next(path for path in (settings.home, *settings.home.parents) if path.is_dir())
-    free = shutil.disk_usage(folder).free / 1e9
-    detail = f"{free:.1f} GB free at {folder}"
-    if free < LEAST_DISK_GB:
-        return warn("disk", detail, f"make room: runs pause below what they need; {LEAST_DISK_GB:g} GB is a good start")
+    room = Room((settings.home,), settings.low_disk_mb)
+    free = free_mb(settings.home)
+    detail = f"{free / 1000:.1f} GB free at {settings.home}"
+    if room.lacking():
+        return bad("disk", detail, room.words(settings.home))
+    if free < LEAST_DISK_MB:
+        advice = f"make room: runs pause below {settings.low_disk_mb:,} MB, and {LEAST_DISK_MB:,} MB are a good start"
+        return warn("disk", detail, advice)
     return ok("disk", detail)
 
 

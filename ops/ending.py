@@ -21,7 +21,8 @@ def summary(state: RunState) -> list[str]:
     run = state.spec.run.id
     if state.paused:
         who = "a person" if state.paused == "person" else "the system"
-        return [f"Paused by {who}: {state.pause_why}", f"Go on with: aibuildai resume {run}"]
+        then = f"Look at it with: aibuildai watch {run}" if state.until_room else f"Go on with: aibuildai resume {run}"
+        return [f"Paused by {who}: {state.pause_why}", then]
     lines = [f"{state.phase}: {state.why}" if state.why else state.phase]
     output = Layout.of(state.spec.run).output
     if state.verified:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from activities.errors import BadInput
+from activities.execution.room import MARK_MB
 from ops.words import nearest
 from schemas.base import Input
 
@@ -19,6 +20,7 @@ VARIABLES = {
     "model": "AIBUILDAI_MODEL",
     "ui_url": "AIBUILDAI_UI_URL",
     "devices": "AIBUILDAI_DEVICES",
+    "low_disk_mb": "AIBUILDAI_LOW_DISK_MB",
 }
 
 
@@ -32,6 +34,7 @@ class Settings(Input):
     model: str | None = Field(None, description="the model of runs that name none")
     ui_url: str | None = Field(None, description="the web UI of a Temporal that is not the embedded one")
     devices: str = Field("auto", description="what the embedded worker may lease to jobs")
+    low_disk_mb: int = Field(MARK_MB, ge=0, description="runs pause while less is free on disk; 0 turns it off")
     run: dict[str, Any] = Field(default_factory=dict, description="defaults for runs, as `--set` names them")
 
     @classmethod

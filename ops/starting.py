@@ -9,6 +9,8 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
+from activities.errors import BadInput
+from activities.execution.room import Room
 from ops import server, stack, staging, telemetry
 from ops.asked import Asked, Spec
 from ops.connection import Target, connect_to
@@ -43,6 +45,7 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
         staging.check(staged, spec.settings.seed)
         if playground is not None:
             writable_playground(playground.expanduser().absolute())
+        _roomy(settings, playground)
         up = await stack.up_for_runs(settings)
         where = up.where
         client = await connect_to(where)
@@ -57,6 +60,13 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
         staging.unplace(settings, made)
         raise
     return Started(made, where, client, up.notes)
+
+
+def _roomy(settings: Settings, playground: Path | None) -> None:
+    """BadInput where so little disk is left that the run would pause at once."""
+    room = Room((settings.home, *((playground.expanduser(),) if playground else ())), settings.low_disk_mb)
+    if folder := room.lacking():
+        raise BadInput(room.words(folder))
 
 
 async def _start(client: Client, spec: RunSpec) -> None:

@@ -105,7 +105,7 @@ def _of_the_run(
         case RunPaused():
             return _because(f"paused by {'a person' if event.by == 'person' else 'the system'}", event.why)
         case RunResumed():
-            return "resumed"
+            return "resumed" if event.by == "person" else _because("goes on by itself", event.why)
         case RunExtended():
             return _because(f"extended: now {duration(event.budget.seconds)} in all", event.why)
         case StopRequested():

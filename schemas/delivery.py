@@ -104,6 +104,18 @@ class HoldRequest(Record):
     caps: Caps = Caps()
 
 
+class RoomRequest(Record):
+    """Wait until there is room on disk where the run and the server write, and at `folder`, which had too little."""
+
+    run: RunRef
+    folder: str
+    steady_seconds: float = 0.0  # that there must have been room
+
+
+class RoomFound(Record):
+    free_mb: float  # where it is least
+
+
 class ReleaseRequest(Record):
     """Stop whatever still runs for the run, on the worker's host."""
 

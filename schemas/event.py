@@ -151,13 +151,18 @@ class PersonSteered(Record):
 
 
 class RunPaused(Record):
+    """`until_room` is a folder with too little room on disk: once there is some, the run goes on by itself."""
+
     kind: Literal["run_paused"] = "run_paused"
     by: Literal["person", "system"]
     why: Text = ""
+    until_room: str | None = None
 
 
 class RunResumed(Record):
     kind: Literal["run_resumed"] = "run_resumed"
+    by: Literal["person", "system"] = "person"
+    why: Text = ""
 
 
 class RunExtended(Record):

@@ -46,6 +46,7 @@ class Limits(Record):
     processes: int = 512
     output_mb: int = 8
     disk_mb: int = 20_480
+    least_free_mb: int = 0  # where it writes: with less, its processes are held until somebody makes room
     grace_seconds: float = 10.0  # between the stop signal and the kill
 
 

@@ -34,6 +34,7 @@ class RunState(Record):
     phase: Phase = "PREPARING"
     paused: Literal["person", "system"] | None = None
     pause_why: str = ""
+    until_room: str | None = None  # the folder whose want of room on disk paused the run
     clock: Clock
     budget: Budget
     ended: datetime | None = None

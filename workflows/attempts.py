@@ -20,6 +20,7 @@ ONCE = RetryPolicy(maximum_attempts=1)
 GRACE = timedelta(seconds=60)  # past an invocation's deadline, to stop jobs and report
 INFRASTRUCTURE_ATTEMPTS = 100  # a worker that dies is nobody's fault
 UNTYPED = "Error"
+LITTLE_DISK = "LittleDisk"  # the one want of a person that the run sees mended by itself
 WORKER_GONE = ("WorkerShutdown", "WorkerDied")  # as it said itself, or as the next worker found
 
 
@@ -43,6 +44,7 @@ class Failure:
     error: str
     why: str
     infrastructure: bool = False
+    until_room: str | None = None  # a folder with too little room on disk
 
 
 def classify(error: ActivityError) -> Failure:
@@ -59,11 +61,18 @@ def classify(error: ActivityError) -> Failure:
         kind = cause.type or UNTYPED
         who: dict[str, Literal["person", "manager"]] = {
             "NeedsPerson": "person",
+            LITTLE_DISK: "person",
             "Impossible": "manager",
             "BadInput": "manager",
             "ToolFailed": "manager",
         }
-        return Failure(who.get(kind, "platform"), kind, cause.message[:4_000], infrastructure=kind in WORKER_GONE)
+        return Failure(
+            who.get(kind, "platform"),
+            kind,
+            cause.message[:4_000],
+            infrastructure=kind in WORKER_GONE,
+            until_room=str(next(iter(cause.details), "")) if kind == LITTLE_DISK else None,
+        )
     return Failure("platform", type(cause).__name__ if cause else UNTYPED, str(cause or error)[:4_000])
 
 
@@ -145,17 +154,20 @@ class Attempts:
             )
         )
         if failure.cause == "person" and again and not self._record.state.paused and not self._mended_since(began):
-            self._record.add(RunPaused(by="system", why=self._what_to_do(failure.why)))
+            why, room = self._what_to_do(failure), failure.until_room
+            self._record.add(RunPaused(by="system", why=why, until_room=room))
 
     def _mended_since(self, began: int) -> bool:
         """True if a person resumed the run while the attempt was at work: what failed it may be mended already."""
         later = (entry for entry in reversed(self._record.entries) if entry.seq > began)
         return any(isinstance(entry.event, RunResumed) for entry in later) and workflow.patched("mended-meanwhile")
 
-    def _what_to_do(self, why: str) -> str:
+    def _what_to_do(self, failure: Failure) -> str:
+        if failure.until_room is not None:
+            return f"{failure.why[:3_000]}\nOnce there is room the run goes on by itself."
         if not workflow.patched("what-to-do"):
-            return why
-        return f"{why[:3_000]}\nOnce that is mended: aibuildai resume {self._record.state.spec.run.id}"
+            return failure.why
+        return f"{failure.why[:3_000]}\nOnce that is mended: aibuildai resume {self._record.state.spec.run.id}"
 
     async def _attempt(
         self,

@@ -27,7 +27,7 @@ from schemas.event import (
 from schemas.person import Extension, Stop
 from schemas.role import Caps
 from schemas.state import Build, RunState
-from workflows import display, limits, money
+from workflows import display, limits, money, room
 from workflows.attempts import ONCE, Attempts, GivenUp
 from workflows.calls import HOLD, PREPARE, PUBLISH, RELEASE
 from workflows.delivering import Delivery
@@ -60,14 +60,15 @@ class BuildWorkflow:
     @workflow.run
     async def run(self, build: Build) -> RunState:
         display.show(None, self._record.state)
-        holding = asyncio.create_task(self._hold())
+        beside = [asyncio.create_task(work) for work in (self._hold(), room.watch(self._record))]
         self._main = asyncio.create_task(self._phases(prepared=build.carried is not None))
         try:
             # shielded, so that a cancelled workflow still lands what is in flight
             phase, why = await asyncio.shield(self._main)
         except asyncio.CancelledError:
             phase, why = "STOPPED", await self._cut()
-        holding.cancel()
+        for task in beside:
+            task.cancel()
         if phase is None:
             await self._continue()
         else:

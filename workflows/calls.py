@@ -20,6 +20,8 @@ from schemas.delivery import (
     Refitted,
     Released,
     ReleaseRequest,
+    RoomFound,
+    RoomRequest,
     ScoreRequest,
     Verified,
 )
@@ -78,6 +80,7 @@ PREPARE = Call("prepare", PrepareRequest, Prepared, "control", 4 * HOUR)
 SCORE = Call("score", ScoreRequest, Score, "control", HOUR, bookkeeping=True)
 ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, None, bookkeeping=True)
 HOLD = Call("hold", HoldRequest, Released, "control", SHORT, None)
+ROOM = Call("room", RoomRequest, RoomFound, "control", AGENT, bookkeeping=True)
 PACKAGE = Call("package", PackageRequest, Published, "control", HOUR)
 PUBLISH = Call("publish", PublishRequest, Published, "control", HOUR, bookkeeping=True)
 
@@ -96,6 +99,7 @@ CALLS: tuple[Call, ...] = (  # type: ignore[type-arg]  # of any request and repo
     SCORE,
     ACCOUNT,
     HOLD,
+    ROOM,
     PACKAGE,
     PUBLISH,
 )

@@ -86,9 +86,9 @@ def _apply(state: RunState, event: Event, at: datetime) -> RunState:  # one case
         case CandidateDiscarded():
             return _candidate(state, event.candidate, status="discarded", last=event.why)
         case RunPaused():
-            return _set(state, paused=event.by, pause_why=event.why)
+            return _set(state, paused=event.by, pause_why=event.why, until_room=event.until_room)
         case RunResumed():
-            return _set(state, paused=None, pause_why="")
+            return _set(state, paused=None, pause_why="", until_room=None)
         case RunExtended():
             return _set(state, clock=event.clock, budget=event.budget, limits=())
         case StopRequested():

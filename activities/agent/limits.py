@@ -22,6 +22,7 @@ class Limits:
     max_turns: int
     now: Callable[[], datetime] = utc_now
     held: Path | None = None  # while this file is there, nothing is asked
+    room: Callable[[], None] | None = None  # raises LittleDisk where too little is left to go on
 
     @property
     def seconds_left(self) -> float:
@@ -35,9 +36,11 @@ class Limits:
             raise LimitReached(f"its time ran out at {self.deadline:%H:%M:%S} UTC, in turn {turn}, before it reported")
 
     async def until_released(self) -> None:
-        """Waits while the run is paused, at most until the deadline."""
+        """Waits while the run is paused, at most until the deadline. Raises LittleDisk where that is left after it."""
         while self.held is not None and self.held.exists() and self.seconds_left > 0:  # noqa: ASYNC110  # of another process
             await asyncio.sleep(1.0)
+        if self.room is not None:
+            self.room()
 
     @asynccontextmanager
     async def until_deadline(self, words: str) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from activities.agent.journal import Journal
 from activities.agent.limits import LimitReached, Limits
 from activities.agent.records import Asking, Unanswered
+from activities.errors import NeedsPerson
 from schemas.budget import Usage
 
 EACH = 8  # tries that have records of their own; later ones share them, where they cost nothing
@@ -49,7 +50,7 @@ class Streak:
         """Nothing is in flight meanwhile: if the call is given up here, nothing was lost."""
         try:
             yield
-        except (LimitReached, asyncio.CancelledError):
+        except (LimitReached, NeedsPerson, asyncio.CancelledError):
             if self._open:
                 await self._close()
             raise

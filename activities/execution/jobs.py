@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +29,20 @@ BEYOND_GRACE = 30.0  # for a supervisor to end after the grace it gives; then it
 class LocalJobs:
     """Jobs in folders below `folder`, each under a supervisor that outlives this process."""
 
-    def __init__(self, folder: Path, home: Path, devices: tuple[str, ...], sandbox: str = "auto") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        home: Path,
+        devices: tuple[str, ...],
+        sandbox: str = "auto",
+        room: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`room` raises LittleDisk where too little is left to start anything."""
         self._folder = folder
         self._home = home
         self._devices = devices
         self._sandbox = sandbox
+        self._room = room
         self._failures: dict[str, list[subprocess.Popen[bytes]]] = {}
 
     async def start(self, spec: JobSpec, *, id: str) -> JobState:
@@ -89,6 +99,7 @@ class LocalJobs:
     def _start(self, spec: JobSpec, id: str) -> JobState:
         folder = JobFolder.of(self._folder, id)
         if not folder.exists:
+            self._room()
             for step in spec.steps:
                 if problem := surroundings.obstacle(spec.environment, step):
                     raise NeedsPerson(problem)

@@ -32,6 +32,8 @@ from schemas.delivery import (
     Refitted,
     Released,
     ReleaseRequest,
+    RoomFound,
+    RoomRequest,
     ScoreRequest,
     Verified,
 )
@@ -78,6 +80,7 @@ class Stage:
             "verify": (DeliveryRequest, Verified), "package": (PackageRequest, Published),
             "publish": (PublishRequest, Published), "account": (AccountRequest, Spend),
             "hold": (HoldRequest, Released), "release": (ReleaseRequest, Released),
+            "room": (RoomRequest, RoomFound),
         }  # fmt: skip
         return [self._activity(name, request, report) for name, (request, report) in typed.items()]
 
@@ -156,6 +159,9 @@ class Stage:
 
     async def _hold(self, request: HoldRequest) -> Released:
         return Released()
+
+    async def _room(self, request: RoomRequest) -> RoomFound:
+        return RoomFound(free_mb=5_000)
 
     async def _release(self, request: ReleaseRequest) -> Released:
         return Released()
