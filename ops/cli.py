@@ -10,7 +10,7 @@ import typer
 
 from activities.errors import BadInput
 from ops import telemetry
-from ops.commands import acts, doctor, history, lists, report, run, services, status, task, watch
+from ops.commands import acts, doctor, history, lists, prune, report, run, services, status, task, watch
 from ops.console import failing
 from ops.ending import BAD_INPUT
 from ops.errors import CommandFailed
@@ -33,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Builds AI models from a task in words and a folder of data, as durable runs that can be steered and audited.",
 )
-for group in (run, lists, status, watch, acts, history, report, services, doctor):
+for group in (run, lists, status, watch, acts, history, report, prune, services, doctor):
     group.add(app)
 app.add_typer(task.app, name="task", help="Describe a task.")
 

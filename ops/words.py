@@ -31,3 +31,11 @@ def money(dollars: float | None) -> str:
 def score(value: Score | None) -> str:
     """0.4041 [0.3932, 0.4150]."""
     return f"{value.value:.4g} [{value.low:.4g}, {value.high:.4g}]" if value else ""
+
+
+def size(count: int) -> str:
+    """Bytes of disk."""
+    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6)):
+        if count >= bytes_:
+            return f"{count / bytes_:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -23,6 +23,7 @@ BASE = (
     *("pyarrow", "pyyaml", "matplotlib", "joblib", "threadpoolctl"),
 )
 LOCK, COMPLETE = "requirements.lock", ".complete"
+MEMORY = "locks"  # what requirements came to before
 OWN = Path(sys.prefix)
 
 
@@ -39,6 +40,12 @@ def base(home: Path, requirements: Sequence[str] = BASE) -> Path:
             else "see what uv says, and install what is lacking"
         )
         raise NeedsPerson(f"the candidates' environment cannot be made; {remedy}. {error}") from error
+
+
+def made_base(home: Path) -> Path | None:
+    """The folder of the environment that all runs share; None if none was made yet."""
+    lock = _remembered(home / "environments", BASE)
+    return home / "environments" / digest(lock) if lock is not None else None
 
 
 def extend(environment: Path, packages: Sequence[str]) -> Path:
@@ -157,7 +164,7 @@ def _remember(folder: Path, requirements: Sequence[str], lock: str) -> str:
 
 def _memory(folder: Path, requirements: Sequence[str]) -> Path:
     asked = "\n".join((_platform(), *sorted(requirements)))
-    return folder / "locks" / sha256(asked.encode()).hexdigest()[:16]
+    return folder / MEMORY / sha256(asked.encode()).hexdigest()[:16]
 
 
 def _platform() -> str:

@@ -134,7 +134,16 @@ class Layout:
         return self.folder / "ledger.jsonl"
 
     def history(self, epoch: int) -> Path:
-        return self.folder / "history" / f"{epoch + 1:03d}.json"
+        return self.histories / f"{epoch + 1:03d}.json"
+
+    @property
+    def histories(self) -> Path:
+        return self.folder / "history"
+
+    @property
+    def pruned(self) -> Path:
+        """While this file is there, all but the record and the output of an ended run was removed."""
+        return self.folder / "PRUNED"
 
     @property
     def output(self) -> Path:

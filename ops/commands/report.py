@@ -26,7 +26,10 @@ def report(
 
     settings = here(context)
     name = complete(_current(settings, run))
-    files = [str(path) for path in render(runs.layout(settings, name))]
+    where = runs.layout(settings, name)
+    # a run that was pruned lacks what its reports tell of: they stay as they were written
+    reports = sorted(where.output.glob("report.*")) if where.pruned.is_file() else render(where)
+    files = [str(path) for path in reports]
     if json:
         give({"run": name, "files": files})
     else:
