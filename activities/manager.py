@@ -8,7 +8,7 @@ from activities.agent.journaled import Journaled
 from activities.agent.limits import LimitReached, Limits
 from activities.agent.live import Live
 from activities.agent.loop import converse
-from activities.agent.purse import true_now
+from activities.agent.purse import SpentUp, true_now
 from activities.agent.records import Ended, JournalRecord, Replied, Result, fell_back, spent
 from activities.assignment import Equipment
 from activities.models.recorded import RecordEnds
@@ -47,8 +47,9 @@ async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts |
         try:
             await converse(agent, [*past.messages, opening(journal.records)], silence_ends=True)
             managed = _decided(request, journal.records)
-        except LimitReached as limit:
-            managed = Managed(invocation=request.invocation, thought=str(limit))
+        except LimitReached as end:
+            spent_up = end.limit if isinstance(end, SpentUp) else None
+            managed = Managed(invocation=request.invocation, thought=str(end), limit=spent_up)
         except RecordEnds as end:  # what it decided is done: what is trained is delivered, as it was then
             managed = Managed(invocation=request.invocation, thought=str(end), decisions=(Finish(why=RECORD_ENDS),))
         records = journal.records

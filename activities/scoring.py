@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities.agent.journal import read
 from activities.agent.purse import Purse
-from activities.agent.records import spent
+from activities.agent.records import answered, spent
 from activities.attended import attended
 from activities.workspace.layout import Layout
 from activities.workspace.scorer import score_members
@@ -30,5 +30,7 @@ class ScoringActivities:
     @activity.defn(name="account")
     async def account(self, request: AccountRequest) -> Spend:
         layout = Layout.of(request.run)
-        await asyncio.to_thread(Purse(layout.purse, Caps()).close, request.invocation)
-        return spent(read(layout.journals(request.invocation)))
+        purse, records = Purse(layout.purse, Caps()), read(layout.journals(request.invocation))
+        await asyncio.to_thread(purse.recover, answered(records))
+        await asyncio.to_thread(purse.close, request.invocation)
+        return spent(records)

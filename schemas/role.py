@@ -42,6 +42,9 @@ class Caps(Record):
     tokens: int | None = None
 
 
+MoneyLimit = Literal["dollars", "tokens"]
+
+
 class FellBack(Record):
     """Replies that another model gave, because the chosen one was not to be had, or refused."""
 

@@ -11,7 +11,7 @@ from schemas.candidate import Candidate
 from schemas.decision import Decision
 from schemas.event import ChoiceMade, Event, Phase
 from schemas.metric import Score
-from schemas.role import Caps, FellBack, ModelChoice, Role, Weights
+from schemas.role import Caps, FellBack, ModelChoice, MoneyLimit, Role, Weights
 from schemas.run import RunSpec
 from schemas.task import Task
 
@@ -144,7 +144,10 @@ class Build(RunSpec):
 
 
 class Managed(Record):
-    """What the manager wants; `tool_uses` names the tool use of each decision."""
+    """What the manager wants; `tool_uses` names the tool use of each decision.
+
+    `limit` is set where it was not asked, or not to the end, because all is spent that it may draw on.
+    """
 
     invocation: str
     decisions: tuple[Decision, ...] = ()
@@ -153,3 +156,4 @@ class Managed(Record):
     thought: str = ""
     spend: Spend = Spend()
     fell_back: tuple[FellBack, ...] = ()
+    limit: MoneyLimit | None = None

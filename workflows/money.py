@@ -42,6 +42,18 @@ def reached(state: RunState) -> tuple[str, str] | None:
         return "dollars", f"${spend.dollars:.2f} of ${state.budget.dollars:.2f} are spent{KEPT_WORDS}"
     if most.tokens is not None and spend.usage.tokens >= most.tokens:
         return "tokens", f"{spend.usage.tokens} of {state.budget.tokens} tokens are spent{KEPT_WORDS}"
+    return _refused(state)
+
+
+def _refused(state: RunState) -> tuple[str, str] | None:
+    """The limit at which an agent was refused a call, unless a person has given more since.
+
+    Calls whose replies were lost count there at the most that they may have cost, and in reports not at all.
+    """
+    amounts = {"dollars": f"${state.budget.dollars or 0.0:.2f}", "tokens": f"{state.budget.tokens} tokens"}
+    for limit, amount in amounts.items():
+        if limit in state.limits:
+            return limit, f"what may be drawn of {amount} is spent, lost calls taken at their most{KEPT_WORDS}"
     return None
 
 

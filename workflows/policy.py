@@ -5,10 +5,10 @@ from typing import Protocol
 
 from temporalio import workflow
 
-from schemas.event import Event, InvocationFailed
+from schemas.event import Event, InvocationFailed, LimitReached
 from schemas.role import ModelChoice, Role
 from schemas.state import Answer, Board, Managed, ManageRequest, RunState
-from workflows import asking, greedy, routing
+from workflows import asking, greedy, money, routing
 from workflows.accounting import account
 from workflows.attempts import Attempts, GivenUp
 from workflows.board import board
@@ -69,7 +69,16 @@ class Manager:
         except GivenUp as error:
             return await self._without(request, error)
         self._record.fell_back(request.invocation, Role.MANAGER, model, managed.fell_back)
+        self._spent_up(request, managed)
         return Turn(managed, model if routing.language(model) else None, aside=request.aside)
+
+    def _spent_up(self, request: ManageRequest, managed: Managed) -> None:
+        """Notes that the money is spent, unless a person has given more since the manager was asked."""
+        state = self._record.state
+        if managed.limit is None or managed.limit in state.limits or request.caps != money.caps(state, Role.MANAGER):
+            return
+        why = f"{managed.thought[:400]}{money.KEPT_WORDS}"
+        self._record.add(LimitReached(limit=managed.limit, why=why))
 
     async def _without(self, request: ManageRequest, error: GivenUp) -> Turn:
         """A manager that cannot be asked must not end the run: the search policy steers this turn.

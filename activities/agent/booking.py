@@ -100,14 +100,18 @@ class Book:
         """The most that calls may have cost which nobody settled."""
         return sum((_amount(record) for record in self._lost.values()), Amount())
 
+    def unsettled(self, call: str) -> bool:
+        return call in self._open or call in self._lost
+
     def left_open(self, invocation: str) -> bool:
         return any(invocation_of(call) == invocation for call in self._open)
 
     def _settle(self, record: Settled) -> None:
         reserved = self._open.pop(record.call, None) or self._lost.pop(record.call, None)
-        dollars = record.dollars
-        if dollars is None and reserved is not None:
-            dollars = reserved.dollars  # at the most, where only the final price is unknown
+        if reserved is None:
+            return  # settled before: by who asked, or by a later attempt in the meantime
+        # at the most, where only the final price is unknown
+        dollars = reserved.dollars if record.dollars is None else record.dollars
         self._settled += Amount(dollars, record.tokens)
 
     def _close(self, invocation: str) -> None:

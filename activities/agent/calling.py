@@ -10,7 +10,7 @@ from activities.agent.journal import Journal
 from activities.agent.limits import LimitReached
 from activities.agent.live import Live
 from activities.agent.outages import Mind
-from activities.agent.records import Part, Replied
+from activities.agent.records import Part, Replied, answered
 from activities.agent.streak import Streak
 from activities.errors import Impossible, NeedsPerson
 from activities.models.base import TooLong, Unavailable
@@ -39,6 +39,8 @@ class Calls:
     def __init__(self, live: Live, journal: Journal) -> None:
         self._live = live
         self._journal = journal
+        if live.purse is not None:
+            live.purse.recover(answered(journal.records))
 
     async def reply(self, asked: Question) -> Replied:
         """The reply, on disk. Raises LimitReached, NeedsPerson, TooLong or Impossible where there is none to be had."""
@@ -86,9 +88,12 @@ class Calls:
             part=asked.part(reply),
             asked=mind.name,
             instead=self._instead(asked, mind),
+            call=call,
         )
-        await self._journal.append(replied)
-        self._settle(call, reply.dollars, reply.usage.tokens)
+        try:
+            await self._journal.append(replied)
+        finally:  # it is paid for, also where a later attempt has begun, or the disk is full
+            self._settle(call, reply.dollars, reply.usage.tokens)
         return replied
 
     def _instead(self, asked: Question, mind: Mind) -> str:

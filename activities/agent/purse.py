@@ -1,12 +1,13 @@
 """What the agents of a run may spend together, call by call, over all of its processes: one append-only file.
 
-A call is reserved at the most that it may cost before it is asked for, and settled at what it did cost. One that is
-never settled, because its process died, may have been paid for: it counts as spent once its invocation goes on or ends.
+A call is reserved at the most that it may cost before it is asked for, and settled at what it did cost: by who asked,
+or by a later attempt that finds the reply in the journal. One without a reply, because its process died, may have been
+paid for: it counts as spent once its invocation goes on or ends.
 """
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,11 +17,19 @@ from activities.agent.booking import Amount, Book, Closed, Raised, Reserved, Set
 from activities.agent.limits import LimitReached
 from activities.execution.durable import try_lock
 from schemas.base import Record
-from schemas.role import Caps
+from schemas.role import Caps, MoneyLimit
 from schemas.state import Board
 
 POLL = 0.2  # seconds between looks while others' calls are under way
 PATIENCE = 10.0  # for a lock that is held for the time of one short write
+
+
+class SpentUp(LimitReached):
+    """What agents may spend is spent: no call of any of them is admitted any more."""
+
+    def __init__(self, words: str, limit: MoneyLimit) -> None:
+        super().__init__(words)
+        self.limit = limit
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,8 @@ class Purse:
     async def reserve(self, call: str, dollars: float | None, tokens: int, *, until: datetime) -> None:
         """Returns once the call may be asked for; waits while only others' calls under way stand against it.
 
-        `dollars` and `tokens` are the most that it may cost. Raises LimitReached if what is spent reaches a cap, if the
-        price is unknown where dollars are capped, or at `until`.
+        `dollars` and `tokens` are the most that it may cost. Raises SpentUp if what is spent reaches a cap, or if the
+        price is unknown where dollars are capped, and LimitReached at `until`.
         """
         record = Reserved(call=call, dollars=dollars, tokens=tokens)
         while not self._tried(record):
@@ -60,6 +69,15 @@ class Purse:
         """Puts what the call cost in the place of what was reserved; 0 for one that was not billed."""
         with self._locked():
             self._append(Settled(call=call, dollars=dollars, tokens=tokens))
+
+    def recover(self, answered: Iterable[Settled]) -> None:
+        """Settles what journals show to be answered, and nobody lived to settle."""
+        if not self._file.exists():
+            return
+        self._refresh()
+        for one in answered:
+            if self._book.unsettled(one.call):
+                self.settle(one.call, one.dollars, one.tokens)
 
     def close(self, invocation: str) -> None:
         """The invocation has ended: what it left unsettled is spent, and nobody waits for it."""
@@ -159,11 +177,11 @@ def _below(taken: float | None, cap: float | None) -> bool:
 def _refuse_beyond(caps: Caps, spent: Amount, record: Reserved) -> None:
     if caps.dollars is not None:
         if spent.dollars is None or record.dollars is None:
-            raise LimitReached("what its model costs is not known, and the run has a limit of dollars")
+            raise SpentUp("what its model costs is not known, and the run has a limit of dollars", "dollars")
         if spent.dollars >= caps.dollars:
-            raise LimitReached(f"${spent.dollars:.2f} are spent, of ${caps.dollars:.2f} that it could draw on")
+            raise SpentUp(f"${spent.dollars:.2f} are spent, of ${caps.dollars:.2f} that it could draw on", "dollars")
     if caps.tokens is not None and spent.tokens >= caps.tokens:
-        raise LimitReached(f"{spent.tokens} tokens are spent, of {caps.tokens} that it could draw on")
+        raise SpentUp(f"{spent.tokens} tokens are spent, of {caps.tokens} that it could draw on", "tokens")
 
 
 def _sync(file: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from activities.agent.booking import Settled
 from schemas.base import Record
 from schemas.budget import Spend, Usage
 from schemas.message import Message, Reply
@@ -66,7 +67,8 @@ class Replied(Record):
     """A model's reply, before anything that it asks for is done.
 
     `part` says what it is to the conversation: something said in it, a summary of it, or nothing, because it was cut
-    off or refused. `asked` is the model that was asked, and `instead` why, if it is not the chosen one.
+    off or refused. `asked` is the model that was asked, and `instead` why, if it is not the chosen one. `call` names it
+    in the purse.
     """
 
     kind: Literal["replied"] = "replied"
@@ -76,6 +78,7 @@ class Replied(Record):
     part: Part = "said"
     asked: str = ""
     instead: str = ""
+    call: str = ""
 
 
 class Result(Record):
@@ -157,6 +160,14 @@ def spent(records: Sequence[JournalRecord]) -> Spend:
     return total + Spend(lost_calls=open_calls)
 
 
+def answered(records: Sequence[JournalRecord]) -> tuple[Settled, ...]:
+    """What the calls cost whose replies are here, as the purse is told of them."""
+    replied = (record for record in records if isinstance(record, Replied) and record.call)
+    return tuple(
+        Settled(call=record.call, dollars=record.reply.dollars, tokens=record.reply.usage.tokens) for record in replied
+    )
+
+
 def fell_back(records: Sequence[JournalRecord]) -> tuple[FellBack, ...]:
     """The replies that another model than the chosen one gave, by that model, with the first reason."""
     found: dict[str, FellBack] = {}
@@ -179,6 +190,7 @@ __all__ = [
     "Replied",
     "Result",
     "Unanswered",
+    "answered",
     "fell_back",
     "spent",
 ]

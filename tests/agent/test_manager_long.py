@@ -141,5 +141,15 @@ async def test_the_board_says_what_the_purse_has_left(tmp_path: Path, long: Equi
     assert own.purse.totals().tokens == model_tokens(model)
 
 
+async def test_a_manager_that_may_spend_no_more_says_which_limit_it_was(tmp_path: Path, long: Equipment) -> None:
+    layout = Layout(tmp_path)
+    lost = Purse(layout.purse, Caps(tokens=500))
+    await lost.reserve("coder.1.1.a1.t1.1", 0.0, 600, until=asks(tmp_path, 1).deadline)
+    lost.close("coder.1.1")
+    managed = await take_turn(asks(tmp_path, 1), replace(long, purse=lost), Pasts())
+    assert (managed.limit, managed.decisions) == ("tokens", ())
+    assert "600 tokens are spent, of 500" in managed.thought
+
+
 def model_tokens(model: Storm) -> int:
     return sum(context.characters(one.messages) // 3 + 10 for one in model.answered)

@@ -10,16 +10,22 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from activities.agent.booking import Settled
+from activities.agent.journal import FileJournal
 from activities.agent.limits import LimitReached
 from activities.agent.purse import Purse, true_now
+from activities.agent.records import Replied
 from activities.bookkeeping import BookkeepingActivities
 from activities.execution.durable import try_lock
+from activities.models.scripted import says
 from activities.scoring import ScoringActivities
 from activities.workspace.layout import Layout
 from schemas.base import RunRef
+from schemas.budget import Usage
 from schemas.delivery import AccountRequest, HoldRequest
 from schemas.role import Caps
 from schemas.state import Board
+from tests.agent.world import OPENING
 
 CAPS = Caps(dollars=10.0, tokens=1_000)
 
@@ -110,6 +116,16 @@ async def test_what_a_dead_attempt_comes_back_with_takes_the_place_of_what_was_a
     assert dollars(file) == (0.25, 2.0)
 
 
+async def test_a_call_is_settled_once_whoever_comes_back_with_it(file: Path) -> None:
+    first, second = purse(file), purse(file)
+    await first.reserve("coder.1.2.a1.t4.1", 3.0, 10, until=soon())
+    second.recover([Settled(call="coder.1.2.a1.t4.1", dollars=0.25, tokens=7)])
+    first.settle("coder.1.2.a1.t4.1", 0.25, 7)
+    second.recover([Settled(call="coder.1.2.a1.t4.1", dollars=0.25, tokens=7)])
+    assert (dollars(file), purse(file).totals().tokens) == ((0.25, 0.0), 7)
+    assert len(file.read_text().splitlines()) == 3
+
+
 async def test_nobody_waits_for_an_invocation_that_has_ended(file: Path) -> None:
     await purse(file).reserve("coder.1.2.a1.t1.1", 9.0, 10, until=soon())
     await purse(file).reserve("coder.11.2.a1.t1.1", 0.5, 10, until=soon())
@@ -178,6 +194,18 @@ async def test_money_that_a_person_gave_reaches_agents_by_the_activity_that_hold
     one = purse(Layout.of(run).purse, Caps(dollars=1.0))
     await BookkeepingActivities(client).hold(HoldRequest(run=run, held=False, caps=Caps(dollars=5.0)))
     assert one.left().dollars == 5.0
+
+
+async def test_what_an_invocation_that_is_given_up_was_answered_is_settled_by_its_journal(tmp_path: Path) -> None:
+    run = RunRef(id="toy-1", folder=str(tmp_path))
+    layout, call = Layout.of(run), "coder.1.2.a1.t1.1"
+    await purse(layout.purse).reserve(call, 5.0, 500, until=soon())
+    journal = await FileJournal.open(layout.journals("coder.1.2"), 1, OPENING, now=lambda: datetime.now(UTC))
+    reply = says("done").model_copy(update={"usage": Usage(output_tokens=7), "dollars": 0.5})
+    await journal.append(Replied(turn=1, reply=reply, seconds=1.0, call=call))
+    journal.close()
+    await ScoringActivities().account(AccountRequest(run=run, invocation="coder.1.2"))
+    assert (dollars(layout.purse), purse(layout.purse).totals().tokens) == ((0.5, 0.0), 7)
 
 
 async def test_an_invocation_that_is_given_up_lets_the_others_go_on(tmp_path: Path) -> None:

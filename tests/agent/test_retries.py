@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.agent.journal import read
+from activities.agent.journal import Superseded, read
 from activities.agent.limits import LimitReached, utc_now
 from activities.agent.outages import Backoff, Mind, Outages
 from activities.agent.purse import Purse
@@ -18,7 +18,7 @@ from schemas.budget import Usage
 from schemas.message import ModelRequest, Reply
 from schemas.role import Caps
 from tests.agent.storm import Storm, overloaded
-from tests.agent.world import World
+from tests.agent.world import Killed, World
 
 QUICK = Backoff(first=0.0001, longest=0.0002)
 LOOK, REPORT = calls(("look", {})), calls(("report", {}))
@@ -241,6 +241,37 @@ async def test_a_call_that_ended_unread_stays_reserved_until_the_invocation_ends
     assert purse.totals().reserved_tokens > 0
     purse.close("coder.1.1")
     assert (purse.totals().reserved_tokens, purse.totals().tokens > 0) == (0, True)
+
+
+class Dying(Purse):
+    """The process dies when a reply is in the journal, and before it is settled."""
+
+    def settle(self, call: str, dollars: float | None, tokens: int) -> None:
+        raise Killed
+
+
+async def test_a_reply_that_nobody_lived_to_settle_is_settled_by_the_next_attempt(tmp_path: Path) -> None:
+    world = world_of(tmp_path, Storm([LOOK, REPORT]), purse=Dying(tmp_path / "purse.jsonl", Caps()))
+    with pytest.raises(Killed):
+        await world.attempt(1)
+    purse = world.more["purse"] = purse_of(tmp_path)
+    assert purse.totals().reserved_tokens > spent(read(tmp_path / "journal")).usage.tokens
+    await world.attempt(2)
+    records, totals = read(tmp_path / "journal"), purse.totals()
+    assert (spent(records).model_calls, spent(records).lost_calls) == (2, 0)
+    assert (totals.tokens, totals.reserved_tokens) == (spent(records).usage.tokens, 0)
+
+
+async def test_a_reply_of_an_attempt_that_was_cut_off_is_settled_at_what_it_cost(tmp_path: Path) -> None:
+    purse = purse_of(tmp_path)
+
+    def late(request: ModelRequest) -> Reply:
+        (tmp_path / "journal" / "a2.jsonl").touch()  # the next attempt has begun
+        return REPORT.model_copy(update={"usage": Usage(output_tokens=7)})
+
+    with pytest.raises(Superseded):
+        await replace(world_of(tmp_path, Storm([]), purse=purse), model=ScriptedModel(late)).attempt(1)
+    assert (purse.totals().tokens, purse.totals().reserved_tokens) == (7, 0)
 
 
 async def test_a_model_that_is_free_writes_nothing_down(tmp_path: Path) -> None:

@@ -1,15 +1,16 @@
 """Money is a hard limit: exploring ends at it, the aggregator has its share, and what is trained is delivered."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
 from schemas.budget import Budget, Spend, Usage
-from schemas.event import LimitReached, ManagerDecided
+from schemas.event import LimitReached, ManagerDecided, PhaseEntered
 from schemas.person import Extension
 from schemas.role import AggregateReport, AggregateRequest, Caps, CodeRequest, TuneRequest
-from schemas.state import ManageRequest, RunState
+from schemas.state import Managed, ManageRequest, RunState
 from tests.workflows.facts import bounded, folded, prepared, spec, spoken, started
 from tests.workflows.stage import Stage, entries, events, holding, staged, start, tuning, until
 from workflows import display, money
@@ -126,6 +127,50 @@ async def test_at_the_cap_a_run_ends_with_the_results_that_it_has(client: Client
     ]
     assert state.choice is not None
     assert "alone, by the workflow itself: the aggregator gave no choice" in state.choice.report.summary
+
+
+def refusing() -> tuple[Stage, asyncio.Event]:
+    """The manager is refused its calls once a tuner is at work, for what the reports do not know of."""
+    stage, gate = holding()
+
+    async def manager(request: ManageRequest) -> Managed:
+        if not stage.requests("tuner") or request.caps.dollars != 9.0:
+            return await stage._manager(request)
+        return Managed(invocation=request.invocation, thought="$9.02 are spent, of $9.00", limit="dollars")
+
+    stage.parts["manager"] = manager
+    return stage, gate
+
+
+async def test_where_the_purse_is_empty_exploring_ends_at_once_and_says_so(client: Client) -> None:
+    stage, gate = refusing()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, bounded(spoken(candidates=2), dollars=10.0))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.steer, "go on")
+        await until(handle, lambda state: bool(state.limits))
+        assert tuning(await handle.query(BuildWorkflow.state)), "what is at work lands"
+        gate.set()
+        state = await handle.result()
+        found = await entries(handle)
+    [reached] = events(found, LimitReached)
+    assert (reached.limit, reached.why.partition(";")[0]) == ("dollars", "$9.02 are spent, of $9.00")
+    [why] = [event.why for event in events(found, PhaseEntered) if event.phase == "AGGREGATING"]
+    assert why.startswith("what may be drawn of $10.00 is spent")
+    assert (state.phase, state.verified) == ("DONE", True)
+
+
+async def test_an_empty_purse_that_a_person_fills_ends_nothing(client: Client) -> None:
+    stage, gate = refusing()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, bounded(spoken(candidates=2), dollars=10.0))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.steer, "go on")
+        await until(handle, lambda state: bool(state.limits))
+        await handle.execute_update(BuildWorkflow.extend, Extension(dollars=10))
+        gate.set()
+        state = await handle.result()
+    assert (state.limits, state.finish) == ((), "all are trained")
 
 
 async def test_more_money_reaches_agents_at_work(client: Client) -> None:
