@@ -68,14 +68,21 @@ def ask_to_stop(pid: int) -> None:
             process.send_signal(signal.SIGTERM)
 
 
+def hold_below(pid: int) -> None:
+    """No descendant goes on before `let_go_below`."""
+    _send(below(pid), signal.SIGSTOP)
+
+
+def let_go_below(pid: int) -> None:
+    _send(below(pid), signal.SIGCONT)
+
+
 def kill_below(pid: int) -> bool:
     """Kills all descendants, however often they fork. True once none is left."""
     until = time.monotonic() + PATIENCE
     while tree := below(pid):
         for number in (signal.SIGSTOP, signal.SIGKILL):  # what is stopped starts nothing while others are killed
-            for process in tree:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(number)
+            _send(tree, number)
         if time.monotonic() > until:
             return False
         time.sleep(0.005)
@@ -88,6 +95,12 @@ def kill_marked(mark: str) -> None:
         with suppress(psutil.Error):
             if process.environ().get(MARK) == mark:
                 process.kill()
+
+
+def _send(tree: list[psutil.Process], number: signal.Signals) -> None:
+    for process in tree:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def _addressed(pid: int) -> Iterator[psutil.Process]:

@@ -22,6 +22,7 @@ from activities.execution.nvidia import Meter
 from activities.execution.output import Output
 from activities.execution.processes import Usage
 from activities.execution.sampling import Sampler
+from activities.execution.standing import Brake
 from activities.execution.wording import Ending, Reason
 from schemas.job import Limits, Step
 
@@ -47,7 +48,7 @@ class Bounds:
 
 @dataclass
 class Watch:
-    """A running step. `told` says whether someone wants it to stop; `beat` gets the seconds so far at each look."""
+    """A running step. `told` says whether someone wants it to stop; `beat` gets its seconds of work at each look."""
 
     step: Step
     bounds: Bounds
@@ -55,6 +56,7 @@ class Watch:
     told: Callable[[], Reason | None]
     beat: Callable[[float, Sampler], None]
     sampler: Sampler
+    brake: Brake
     count: int = 0  # of processes
     disk_mb: float = 0.0
     reason: Reason | None = None
@@ -62,7 +64,7 @@ class Watch:
     _kill_at: float = float("inf")
     _next_look: float = 0.0
     _next_disk: float = 0.0
-    _last_output: float = field(default_factory=time.monotonic)
+    _last_output: float = 0.0  # when it came, in seconds of work
     _end: bytes = b""
 
     def run(self, command: Command) -> Ending:
@@ -100,7 +102,7 @@ class Watch:
             data = os.read(pipe.fileno(), CHUNK)
             self.output.write(data)
             if data:
-                self._last_output = time.monotonic()
+                self._last_output = self._worked(time.monotonic())
             self._end = (self._end + data)[-END_OF_OUTPUT:]
             return bool(data)
         return True
@@ -122,9 +124,15 @@ class Watch:
         self.sampler.look(now - self.began, used, meter.read())
         self.count = max(self.count, used.processes)
         self._look_at_disk(now)
-        self.beat(now - self.began, self.sampler)
+        if self.reason is None:
+            self.brake.look()
+        self.beat(self._worked(now), self.sampler)
         if self.reason is None or self.reason not in AT_ONCE:
             self._judge(used, pid, now)
+
+    def _worked(self, now: float) -> float:
+        """Seconds since it began, without those that it was held."""
+        return now - self.began - self.brake.seconds
 
     def _used(self) -> Usage:
         limits, group = self.bounds.limits, self.bounds.group
@@ -146,6 +154,7 @@ class Watch:
             self.reason, self._kill_at = reason, now
         elif self.reason is None:
             self.reason, self._kill_at = reason, now + self.bounds.limits.grace_seconds
+            self.brake.release()  # to save what it has
             processes.ask_to_stop(pid)
 
     def _why_stop(self, used: Usage, now: float) -> Reason | None:
@@ -160,7 +169,7 @@ class Watch:
             return told
         if self.bounds.deadline is not None and datetime.now(UTC) >= self.bounds.deadline:
             return "deadline"
-        return "time" if now - self.began > self.step.seconds else None
+        return "time" if self._worked(now) > self.step.seconds else None
 
     def _ending(self, code: int) -> Ending:
         by_signal = -code if code < 0 else code - 128 if 128 < code < 128 + signal.NSIG else None
@@ -176,9 +185,9 @@ class Watch:
             peak_memory_mb=peak,
             peak_processes=self.count,
             disk_mb=self.disk_mb,
-            seconds=now - self.began,
+            seconds=self._worked(now),
             end_of_output="" if self.step.sealed else self._end.decode(errors="replace"),
-            silent_seconds=now - self._last_output,
+            silent_seconds=self._worked(now) - self._last_output,
             cores_lately=self.sampler.samples[-1].cores if self.sampler.samples else None,
         )
 

@@ -13,6 +13,7 @@ from activities.execution.folder import JobFolder
 from activities.execution.leases import Lease
 from activities.execution.output import Output, read
 from activities.execution.sampling import Sampler
+from activities.execution.standing import Brake
 from activities.execution.stepping import Bounds, Watch
 from activities.execution.wording import Reason
 from schemas.job import JobSpec, Step, StepState
@@ -72,10 +73,16 @@ class StepRun:
         cores, gpus = devices.affinity(lease.devices), devices.numbers(lease.devices)
         bounds = Bounds(self.spec.limits, self.spec.deadline, cores, gpus, group)
         try:
-            return Watch(step, bounds, output, self.told, self._beat(), sampler).run(command)
+            return Watch(step, bounds, output, self.told, self._beat(), sampler, self._brake()).run(command)
         finally:
             self.sandbox.clean(self._label)
             self._unseal(output)
+
+    def _brake(self) -> Brake:
+        """A container's processes are not this one's to hold."""
+        least = self.spec.limits.least_free_mb if self.sandbox.in_own_processes else 0
+        written = (Path(mount.source) for mount in mounts.writable(self.step))
+        return Brake((*written, self.folder.path), least, self.output.line)
 
     def _judged(self, ending: wording.Ending, sampler: Sampler, limited_by: str) -> StepState:
         for said in self._tidied():
