@@ -30,6 +30,7 @@ LOOK = 0.2  # seconds between looks at memory, time and stop requests
 LOOK_AT_DISK = 1.0
 DRAIN = 2.0  # seconds for the last output, once all processes are gone
 CHUNK = 1 << 16
+NICE = 5
 LIKELY_VICTIM = "800"  # the kernel takes generated code before anything else when memory is short
 AT_ONCE: tuple[Reason, ...] = ("memory", "processes", "disk")
 END_OF_OUTPUT = 4_000
@@ -220,7 +221,8 @@ def _prepare(bounds: Bounds) -> None:
     processes.end_with_parent()
     if bounds.group is not None:
         bounds.group.join()
-    os.setpriority(os.PRIO_PROCESS, 0, 5)  # workers and the scorer answer while all cores train
+    # workers and the scorer answer while all cores train; only root may be less nice than it was started
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     if bounds.cores:
         os.sched_setaffinity(0, bounds.cores)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

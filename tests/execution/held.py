@@ -85,7 +85,7 @@ async def main(folder: Path, environment: Path) -> None:
         jobs = LocalJobs(root / "jobs", root / "home", ("cpu:0",), "bubblewrap")
         found.append(await tell(Bench(root, environment, jobs), disk))
         await jobs.stop_all()
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":
