@@ -66,7 +66,12 @@ async def _with(past: Past, records: Sequence[JournalRecord]) -> Past:
     messages = [*past.messages, opening(records)]
     answers = await _said_again(records, messages)
     condensed = (record for record in records if isinstance(record, Condensed))
-    known = Known((*past.known.condensed, *condensed), _size(records, messages, past.known.size))
+    bound = frozenset(record.bound for record in records if isinstance(record, Replied))
+    known = Known(
+        condensed=(*past.known.condensed, *condensed),
+        size=_size(records, messages, past.known.size),
+        bound=(*past.known.bound, (len(messages), bound)),
+    )
     return replace(past, messages=tuple(messages), answers=answers, known=known)
 
 

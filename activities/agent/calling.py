@@ -89,6 +89,7 @@ class Calls:
             asked=mind.name,
             instead=self._instead(asked, mind),
             call=call,
+            bound=self._live.bound,
         )
         try:
             await self._journal.append(replied)

@@ -57,6 +57,11 @@ def outline(messages: Sequence[Message], condensed: Sequence[Condensed]) -> Outl
     return Outline(changed, start, head)
 
 
+def unthinking(messages: Sequence[Message], until: int) -> list[Message]:
+    """The conversation without the thinking of its first messages."""
+    return [*map(_unthinking, messages[:until]), *messages[until:]]
+
+
 def clearing(outlined: Outline, numbers: Mapping[int, Sequence[int]], *, keep: int, readable: bool) -> list[Cleared]:
     """What to say in the place of old results; `numbers` are those of the calls that a message answers.
 
@@ -119,10 +124,14 @@ def _clear(messages: list[Message], step: Condensed) -> None:
         blocks[one.block] = old.model_copy(update={"content": one.text})
         messages[one.message] = Message(role="user", content=tuple(blocks))
     first = min((one.message for one in step.cleared), default=step.messages)
-    for index in range(first + 1, step.messages):
-        if any(block.type in THINKING for block in messages[index].content):
-            kept = tuple(block for block in messages[index].content if block.type not in THINKING)
-            messages[index] = Message(role=messages[index].role, content=kept)
+    messages[first + 1 : step.messages] = map(_unthinking, messages[first + 1 : step.messages])
+
+
+def _unthinking(message: Message) -> Message:
+    if not any(block.type in THINKING for block in message.content):
+        return message
+    kept = tuple(block for block in message.content if block.type not in THINKING)
+    return Message(role=message.role, content=kept)
 
 
 def _cleared(block: ToolResultBlock, name: str, number: int | None, readable: bool) -> str:

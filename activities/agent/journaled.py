@@ -51,7 +51,7 @@ class Journaled:
             else:
                 size = min(size + 1, len(SIZES) - 1)
         self.replies += 1
-        self._keeping.answered(messages, replied.reply)
+        self._keeping.answered(messages, replied)
         return replied.reply
 
     async def act(self, reply: Reply) -> tuple[Result, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from activities.agent import context
 from activities.agent.journal import Journal
 from activities.agent.live import Live
-from activities.agent.records import Condensed
+from activities.agent.records import Condensed, Replied
 from activities.errors import Impossible
 from schemas.message import Message, Reply
 
@@ -24,10 +24,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a conversation that began before this invocation."""
+    """What is known of a conversation that began before this invocation.
+
+    `bound` says what the thinking rests on in parts of it, each named by where it ends.
+    """
 
     condensed: tuple[Condensed, ...] = ()
     size: Size = Size()
+    bound: tuple[tuple[int, frozenset[str]], ...] = ()
 
 
 class Keeping:
@@ -40,11 +44,12 @@ class Keeping:
         self._recalled = {step.turn for step in mine}
         self._condensed = [*known.condensed, *mine]
         self._size = known.size
+        self._unread = max((end for end, bound in known.bound if bound - {live.bound}), default=0)
         self._numbers: dict[int, tuple[int, ...]] = {}
 
     def sent(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """What a model is sent of the conversation now."""
-        return context.outline(messages, self._condensed).sent
+        return self._outline(messages, self._condensed).sent
 
     def asked_to_sum_up(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         return context.asking(self.sent(messages))
@@ -53,9 +58,14 @@ class Keeping:
         """The message in this place answers these calls."""
         self._numbers[message] = calls
 
-    def answered(self, messages: Sequence[Message], reply: Reply) -> None:
-        """Remembers what the conversation came to, with the reply."""
-        self._size = size_of(messages, reply, self._size)
+    def answered(self, messages: Sequence[Message], replied: Replied) -> None:
+        """Remembers what the conversation came to, with the reply.
+
+        Thinking up to one that came under other prompts or tools is not sent any more: the API would refuse it.
+        """
+        self._size = size_of(messages, replied.reply, self._size)
+        if replied.bound != self._live.bound:
+            self._unread = len(messages) + 1
 
     def crowded(self, messages: Sequence[Message]) -> bool:
         """True if the conversation has outgrown its limit, and was not condensed a moment ago."""
@@ -75,7 +85,7 @@ class Keeping:
             return None
         fixed = len(self._live.system) + sum(len(spec.model_dump_json()) for spec in self._live.toolbox.specs)
         before = fixed + context.characters(self.sent(messages))
-        after = fixed + context.characters(context.outline(messages, [*self._condensed, step]).sent)
+        after = fixed + context.characters(self._outline(messages, [*self._condensed, step]).sent)
         return step if self._tokens(messages) * after / before <= self._live.context_tokens / 2 else None
 
     def squeezed(self, messages: Sequence[Message], turn: int) -> Condensed:
@@ -104,9 +114,12 @@ class Keeping:
             self._condensed.append(step)
 
     def _clearing(self, messages: Sequence[Message], turn: int, keep: int) -> Condensed | None:
-        outlined = context.outline(messages, self._condensed)
+        outlined = self._outline(messages, self._condensed)
         cleared = context.clearing(outlined, self._numbers, keep=keep, readable=self._live.readable)
         return Condensed(turn=turn, messages=len(messages), cleared=tuple(cleared)) if cleared else None
+
+    def _outline(self, messages: Sequence[Message], condensed: Sequence[Condensed]) -> context.Outline:
+        return context.outline(context.unthinking(messages, self._unread), condensed)
 
     def _tokens(self, messages: Sequence[Message]) -> float:
         """Of the next request, if it were sent as things stand."""

@@ -1,9 +1,11 @@
 """The agent that really asks and acts: within its limits, and with a span for each thing it does."""
 
+import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import structlog
@@ -45,6 +47,12 @@ class Live:
     purse: Purse | None = None  # None for models that are free
     outages: Outages = field(default_factory=Outages)
     backoff: Backoff = field(default_factory=Backoff)
+
+    @cached_property
+    def bound(self) -> str:
+        """Names what thinking rests on before any message; newer code may have other prompts and tools."""
+        parts = [self.system, *(spec.model_dump_json() for spec in self.toolbox.specs), str(self.web_searches)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def request(self, turn: int, name: str, messages: Sequence[Message], max_tokens: int) -> ModelRequest:
         return ModelRequest(

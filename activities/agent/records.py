@@ -68,7 +68,7 @@ class Replied(Record):
 
     `part` says what it is to the conversation: something said in it, a summary of it, or nothing, because it was cut
     off or refused. `asked` is the model that was asked, and `instead` why, if it is not the chosen one. `call` names it
-    in the purse.
+    in the purse, and `bound` what its thinking rests on.
     """
 
     kind: Literal["replied"] = "replied"
@@ -79,6 +79,7 @@ class Replied(Record):
     asked: str = ""
     instead: str = ""
     call: str = ""
+    bound: str = ""
 
 
 class Result(Record):

@@ -20,6 +20,7 @@ from activities.workspace.layout import Layout
 from schemas.message import ModelRequest
 from schemas.role import Caps, ModelChoice
 from schemas.state import Answer, ManageRequest
+from tests.agent.requests import TASK
 from tests.agent.storm import Storm, overloaded, sums_up
 from tests.agent.test_context import thinking_fits, whole
 from tests.agent.test_manager import equipment, request  # noqa: F401
@@ -76,6 +77,24 @@ async def test_a_process_that_has_just_begun_takes_up_what_an_older_one_had(tmp_
         await take_turn(asks(tmp_path, number), replace(long, model=Storm([LOOK, WAIT])), pasts)
         assert await pasts.before(layout, number + 1) == await Pasts().before(layout, number + 1)
     assert (await pasts.before(layout, 17)).known.condensed
+
+
+async def test_under_other_prompts_the_thoughts_of_earlier_turns_are_left_out(tmp_path: Path, long: Equipment) -> None:
+    pasts, asked, prompts = Pasts(), [], ["one", "one", "two", "two"]
+    for number, name in enumerate(prompts, start=1):
+        model, task = Storm([LOOK, WAIT]), TASK.model_copy(update={"name": name})
+        await take_turn(asks(tmp_path, number, task=task), replace(long, model=model), pasts)
+        asked += model.answered
+    assert [len({one.system for one in asked[:4]}), len({one.system for one in asked})] == [1, 2]
+    thoughts = [[str(b.signature) for m in one.messages for b in m.content if b.type == "thinking"] for one in asked]  # type: ignore[union-attr]
+    assert thoughts[3] == ["manager.1 1", "manager.1 2", "manager.2 1"]
+    assert thoughts[4:] == [
+        [],
+        ["manager.3 1"],
+        ["manager.3 1", "manager.3 2"],
+        ["manager.3 1", "manager.3 2", "manager.4 1"],
+    ]
+    thinking_fits(asked[4:])
 
 
 async def test_an_earlier_turn_than_was_read_is_read_from_the_start(tmp_path: Path, long: Equipment) -> None:

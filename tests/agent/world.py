@@ -75,6 +75,7 @@ class World:
     used: list[str] = field(default_factory=list)
     doing: Doing = field(default_factory=Doing)
     fallbacks: tuple[Mind, ...] = ()
+    system: str = ""
     more: dict[str, Any] = field(default_factory=dict)  # of the agent's own settings
     limits: Limits = field(default_factory=lambda: Limits(utc_now() + timedelta(minutes=5), max_turns=20))
 
@@ -91,7 +92,7 @@ class World:
         live = Live(
             invocation="coder.1.1",
             minds=(Mind("scripted", self.model), *self.fallbacks),
-            system="",
+            system=self.system,
             toolbox=Toolbox(self._tools(worktree)),
             limits=self.limits,
             doing=self.doing,

@@ -107,6 +107,15 @@ async def test_with_a_fault_at_every_third_call_the_conversation_comes_to_its_en
     assert journaled(world, Unanswered)
 
 
+async def test_newer_code_with_other_prompts_goes_on_where_the_older_stopped(agents: Agents) -> None:
+    world, server = agents(session(8))
+    with pytest.raises(Killed):
+        await world.attempt(1, die_at=8, written=True)
+    world.system = "Prompts are rewritten at times."
+    await world.attempt(2)
+    sound(server)
+
+
 @pytest.mark.parametrize("at", [2, 5, 11, 23, 37, 52])
 async def test_killed_anywhere_the_next_attempt_goes_on_and_nothing_is_refused(agents: Agents, at: int) -> None:
     world, server = agents(session(20), context_tokens=16_000)
