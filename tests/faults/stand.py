@@ -67,10 +67,14 @@ class Stand:
         home.mkdir(parents=True, exist_ok=True)
         stand = cls(Settings.load(home, {}))
         stand.settings.logs.mkdir(exist_ok=True)
-        await server.ensure(stand.settings)
-        for queue in (CONTROL, GPU):
-            stand.work(queue)
-        await stand.polled()
+        try:
+            await server.ensure(stand.settings)
+            for queue in (CONTROL, GPU):
+                stand.work(queue)
+            await stand.polled()
+        except BaseException:
+            await stand.down()
+            raise
         return stand
 
     @property
