@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -52,12 +53,14 @@ def digest(value: object) -> str:
 
 
 def _plain(value: object) -> Any:
+    if value is None or type(value) in (str, int, float, bool):
+        return value
     if isinstance(value, BaseModel):
         return {
             name: _plain(getattr(value, name))
-            for name, field in type(value).model_fields.items()
+            for name, default in _defaults(type(value)).items()
             # a union's tag is a default, and must stay
-            if name in ("kind", "type") or getattr(value, name) != field.get_default(call_default_factory=True)
+            if name in ("kind", "type") or getattr(value, name) != default
         }
     if isinstance(value, Mapping):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
@@ -68,3 +71,9 @@ def _plain(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
     return value
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    """Of every field; what a required one has equals nothing."""
+    return {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}

@@ -17,9 +17,16 @@ TOKENS = SearchAttributeKey.for_int("AibTokens")
 
 
 def show(before: RunState | None, state: RunState) -> None:
-    """Brings what is shown up to date; costs history only when an attribute has changed."""
+    """Brings what is shown up to date.
+
+    Attributes cost history: while nothing but what was spent changes, they follow in steps.
+    """
     workflow.set_current_details(details(state, workflow.now()))
-    changed = {name: value for name, value in facts(state).items() if before is None or facts(before)[name] != value}
+    shown = facts(state)
+    if workflow.patched("money-in-steps"):
+        changed = shown if before is None or _news(before) != _news(state) else {}
+    else:
+        changed = {name: value for name, value in shown.items() if before is None or facts(before)[name] != value}
     if not changed:
         return
     if not state.spec.search_attributes:
@@ -47,6 +54,19 @@ def facts(state: RunState) -> dict[str, str | float | None]:
         DOLLARS.name: round(state.spend.dollars, 2) if state.spend.dollars is not None else None,
         TOKENS.name: state.spend.usage.tokens or None,  # none where no language model is used
     }
+
+
+def _news(state: RunState) -> dict[str, object]:
+    """What is worth an event of history when it changes."""
+    known = facts(state)
+    spent = {name: known.pop(name) for name in (DOLLARS.name, TOKENS.name)}
+    return {**known, "spent": _step(float(spent[DOLLARS.name] or spent[TOKENS.name] or 0.0))}
+
+
+def _step(value: float) -> tuple[int, int]:
+    """The quarter of a decimal digit that the value has reached: the same on every machine, unlike a logarithm."""
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return int(exponent), int(float(mantissa) * 4)
 
 
 def details(state: RunState, now: datetime) -> str:

@@ -19,6 +19,7 @@ from schemas.event import (
 from schemas.state import Answer
 from workflows import limits
 from workflows.admission import refusal
+from workflows.alarm import Alarm
 from workflows.invocations import Invocations
 from workflows.policy import Answers, Happenings, Policy, Turn
 from workflows.record import Record
@@ -44,9 +45,16 @@ class Explorer:
         self._known = 0  # how much of the inbox was shown to the manager aside
         self._unanswered = 0  # turns in a row
         self._rest: tuple[datetime, int] | None = None  # until when, unless more such acts of people come
+        self._alarm = Alarm("time for exploring")
 
     async def run(self) -> str:
         """Explores until it is over, and says why. Returns early, with an empty reason, for a new execution."""
+        try:
+            return await self._explore()
+        finally:
+            self._alarm.off()
+
+    async def _explore(self) -> str:
         while True:
             await self._record.unpaused()
             why = self._over()
@@ -195,6 +203,11 @@ class Explorer:
             new = len(self._record.inbox) > inbox or not now.in_flight
             return new or now.stop is not None or (now.seq != seen and bool(now.paused))
 
+        if workflow.patched("one-timer"):
+            alarm = self._alarm.by(max(limits.explore_until(state), workflow.now() + timedelta(seconds=0.1)))
+            await workflow.wait_condition(lambda: happened() or alarm.done())
+            self._invocations.sweep()
+            return
         try:
             await workflow.wait_condition(
                 happened, timeout=timedelta(seconds=seconds), timeout_summary="time for exploring"

@@ -26,9 +26,10 @@ UPDATES = (
 )
 
 
-async def rederive(run: str, histories: Sequence[str]) -> list[LedgerEntry]:
+async def rederive(run: str, histories: Sequence[str], around: Sequence[Interceptor] = ()) -> list[LedgerEntry]:
     """The ledger of all executions of a run, from their histories as JSON, in order; of one that goes on, so far.
 
+    `around` is what else its workers had around the workflow.
     Raises temporalio.workflow.NondeterminismError if this code would have decided otherwise at any point.
     """
     entries: list[LedgerEntry] = []
@@ -41,7 +42,7 @@ async def rederive(run: str, histories: Sequence[str]) -> list[LedgerEntry]:
             workflows=[BuildWorkflow],
             data_converter=pydantic_data_converter,
             workflow_runner=UnsandboxedWorkflowRunner(),  # so that the replayed instance can be read
-            interceptors=[watched],
+            interceptors=[*around, watched],
         )
         await replayer.replay_workflow(WorkflowHistory(f"{run}.{number}", events))
         if watched.instance is not None:
