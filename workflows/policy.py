@@ -5,7 +5,7 @@ from typing import Protocol
 
 from temporalio import workflow
 
-from schemas.event import Event, InvocationFailed, LimitReached
+from schemas.event import Event, InvocationFailed, InvocationReported, LimitReached
 from schemas.role import ModelChoice, Role
 from schemas.state import Answer, Board, Managed, ManageRequest, RunState
 from workflows import asking, greedy, money, routing
@@ -108,12 +108,19 @@ def _request(
         task=state.task,
         board=shown,
         answers=() if aside else answers,
-        happenings=happenings,
+        happenings=tuple(map(_brief, happenings)),
         deadline=explore_until(state),
         seed=state.spec.settings.seed,
         aside=aside,
         **asking.terms(state, Role.MANAGER, model),
     )
+
+
+def _brief(event: Event) -> Event:
+    """Without the addresses that a designer looked up, which would fill the manager's conversation."""
+    if not isinstance(event, InvocationReported) or not event.report.searches:
+        return event
+    return event.model_copy(update={"report": event.report.model_copy(update={"searches": ()})})
 
 
 def policy_for(record: Record, attempts: Attempts) -> Policy:

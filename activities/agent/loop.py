@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from activities.agent.records import Result
 from activities.errors import Impossible
-from schemas.message import Message, Reply, TextBlock, ToolResultBlock
+from schemas.message import Message, OtherBlock, Reply, TextBlock, ToolResultBlock
 
 PATIENCE = 3  # replies in a row that call for nothing
 
@@ -76,7 +76,16 @@ def answer(result: Result) -> ToolResultBlock:
 
 def _said(reply: Reply) -> list[Message]:
     """The reply as a message; an empty one is none, for the API takes no message without content."""
-    return [Message(role="assistant", content=reply.content)] if reply.content else []
+    content = reply.content[:-1] if _halved(reply) else reply.content
+    return [Message(role="assistant", content=content)] if content else []
+
+
+def _halved(reply: Reply) -> bool:
+    """True if it was cut off within a thought or a search, which the API does not take back by halves."""
+    last = reply.content[-1] if reply.stop_reason == "max_tokens" and reply.content else None
+    if not isinstance(last, OtherBlock):
+        return False
+    return last.type == "server_tool_use" or (last.type == "thinking" and not last.model_dump().get("signature"))
 
 
 def _prompted(reply: Reply) -> Message:

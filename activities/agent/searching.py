@@ -6,9 +6,15 @@ from typing import Any
 from activities.agent.records import JournalRecord, Replied
 from schemas.message import OtherBlock, Reply, Search
 
+MOST = 40_000  # characters of addresses that a report carries into the run's history
+LONGEST_QUERY = 400
+
 
 def searches(records: Sequence[JournalRecord]) -> tuple[Search, ...]:
-    """All of them in their order, those of replies that were cut off or refused too."""
+    """All of them in their order, those of replies that were cut off or refused too.
+
+    The addresses that the last of very many found are in the journal alone.
+    """
     asked: dict[str, Search] = {}
     for block in _blocks([record.reply for record in records if isinstance(record, Replied)]):
         match block:
@@ -18,7 +24,11 @@ def searches(records: Sequence[JournalRecord]) -> tuple[Search, ...]:
                 urls = dict.fromkeys(str(one["url"]) for one in found if isinstance(one, dict) and one.get("url"))
                 known = asked.get(name) or Search(query="")
                 asked[name] = known.model_copy(update={"urls": tuple(urls)})
-    return tuple(asked.values())
+    left, told = MOST, []
+    for search in asked.values():
+        left -= sum(map(len, search.urls))
+        told.append(Search(query=search.query[:LONGEST_QUERY], urls=search.urls if left >= 0 else ()))
+    return tuple(told)
 
 
 def _blocks(replies: Sequence[Reply]) -> Iterator[dict[str, Any]]:

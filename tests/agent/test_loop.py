@@ -16,7 +16,7 @@ from activities.agent.records import Result, Unanswered, spent
 from activities.errors import Impossible, NeedsPerson
 from activities.models.scripted import ScriptedModel, calls, says
 from activities.tools.base import Call, Done, Tool
-from schemas.message import ModelRequest, Reply, TextBlock, ToolResultBlock
+from schemas.message import ModelRequest, OtherBlock, Reply, TextBlock, ToolResultBlock
 from tests.agent.world import Nothing, World
 
 REPORT = calls(("report", {}))
@@ -136,6 +136,21 @@ async def test_a_reply_that_is_cut_off_at_the_largest_is_not_acted_on(tmp_path: 
     assert isinstance(prompt, TextBlock)
     assert prompt.text == CUT
     assert [request.max_tokens for request in asked(world)] == [16_000, 32_000, 64_000] * 2 + [16_000]
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [{"type": "thinking", "thinking": "hm", "signature": ""}, {"type": "server_tool_use", "id": "s", "input": {}}],
+)
+async def test_what_was_cut_off_within_a_thought_or_a_search_is_not_sent_back(tmp_path: Path, cut: dict) -> None:  # type: ignore[type-arg]
+    thought = OtherBlock.model_validate({"type": "thinking", "thinking": "so", "signature": "whole"})
+    for number, kept in enumerate([(), (thought,)]):
+        content = (*kept, OtherBlock.model_validate(cut))
+        long = Reply(model="scripted", content=content, stop_reason="max_tokens")
+        world = world_of(tmp_path / str(number), long, long, long, REPORT)
+        await world.attempt()
+        said = [message.content for message in asked(world)[-1].messages if message.role == "assistant"]
+        assert said == ([kept] if kept else [])
 
 
 async def test_a_refusal_is_for_the_manager(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from activities.agent.doing import Doing
 from activities.agent.journal import read
 from activities.agent.outages import Backoff
 from activities.agent.purse import Purse
-from activities.agent.records import spent
+from activities.agent.records import Replied, spent
+from activities.agent.searching import searches
 from activities.assignment import Assignment, Equipment, carry_out
 from activities.manager import take_turn
 from activities.models.base import Model
@@ -106,6 +107,17 @@ async def test_each_query_and_each_address_is_in_the_report(tmp_path: Path) -> N
         Search(query="folds by group"),
         Search(query="none"),
     )
+
+
+def test_of_very_many_searches_a_report_has_the_queries_and_no_more_addresses_than_history_takes() -> None:
+    urls = [f"https://a.example/{number:03}/{'x' * 80}" for number in range(10)]
+    blocks = [block for number in range(600) for block in searched(f"s{number}", f"query {number}", *urls)]
+    content = Message.model_validate({"role": "assistant", "content": blocks}).content
+    reply = Reply(model="m", content=content, stop_reason="pause_turn")
+    found = searches([Replied(turn=1, reply=reply, seconds=1.0)])
+    assert [search.query for search in found] == [f"query {number}" for number in range(600)]
+    assert [len(search.urls) for search in found[:30]] == [10] * 30
+    assert sum(len(search.model_dump_json()) for search in found) < 100_000
 
 
 @pytest.mark.parametrize("attempts", [1, 2])

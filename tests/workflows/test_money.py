@@ -7,9 +7,10 @@ import pytest
 from temporalio.client import Client
 
 from schemas.budget import Budget, Spend, Usage
-from schemas.event import LimitReached, ManagerDecided, PhaseEntered
+from schemas.event import InvocationReported, LimitReached, ManagerDecided, PhaseEntered
+from schemas.message import Search
 from schemas.person import Extension
-from schemas.role import AggregateReport, AggregateRequest, Caps, CodeRequest, TuneRequest
+from schemas.role import AggregateReport, AggregateRequest, Caps, CodeRequest, DesignRequest, TuneRequest
 from schemas.state import Managed, ManageRequest, RunState
 from tests.workflows.facts import bounded, folded, prepared, spec, spoken, started
 from tests.workflows.stage import Stage, entries, events, holding, staged, start, tuning, until
@@ -104,6 +105,26 @@ async def test_the_web_is_shut_off_where_the_run_says_so(client: Client) -> None
     async with staged(client, stage) as queue:
         await (await start(client, queue, spoken(candidates=1, web=False))).result()
     assert not any(request.web for request in stage.requests("designer"))
+
+
+async def test_the_manager_is_not_told_the_addresses_that_a_designer_looked_up(client: Client) -> None:
+    stage = Stage()
+
+    async def designer(request: DesignRequest) -> Any:
+        report = await stage._designer(request)
+        return report.model_copy(update={"searches": (Search(query="trees", urls=("https://a.org",)),)})
+
+    stage.parts["designer"] = designer
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spoken(candidates=1))
+        await handle.result()
+        [told] = [event.report for event in events(await entries(handle), InvocationReported) if event.report.searches]
+    assert told.searches[0].urls == ("https://a.org",)
+    heard = [
+        one for asked in stage.requests("manager") for one in asked.happenings if isinstance(one, InvocationReported)
+    ]
+    assert [one.report.role for one in heard].count("designer") == 1
+    assert not any(one.report.searches for one in heard)
 
 
 async def test_at_the_cap_a_run_ends_with_the_results_that_it_has(client: Client) -> None:
