@@ -10,6 +10,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from activities.agent.purse import Purse
 from activities.attended import attended
+from activities.heavy import heavy
 from activities.workspace.layout import Layout
 from activities.workspace.report import render
 from schemas.delivery import HoldRequest, Published, PublishRequest, Released
@@ -36,8 +37,10 @@ class BookkeepingActivities:
             await asyncio.to_thread(write_whole, layout.history(request.epoch), await history_of(handle))
             if not request.report:
                 return Published(files=(str(layout.ledger),))
-            doing.now("writing the reports")
-            reports = await asyncio.to_thread(render, layout)
+            doing.now("waiting for a place to write the reports")
+            async with heavy():
+                doing.now("writing the reports")
+                reports = await asyncio.to_thread(render, layout)
         return Published(files=(str(layout.ledger), *map(str, reports)))
 
     @activity.defn(name="hold")

@@ -8,6 +8,7 @@ from activities.attended import attended
 from activities.errors import BadInput
 from activities.execution import environments
 from activities.execution.sandbox import choose
+from activities.heavy import heavy
 from activities.host import Host
 from activities.models.prices import FREE
 from activities.workspace.layout import Layout
@@ -33,8 +34,10 @@ class PreparationActivities:
                     f"no sandbox works here, and {model} would write code that can do whatever this user can: "
                     "`aibuildai doctor` says what to mend; `--sandbox none` starts the run all the same"
                 )
-            doing.now("settling the task")
-            preparation = await asyncio.to_thread(prepare, layout.task, layout, seed=request.seed)
+            doing.now("waiting for a place to settle the task")
+            async with heavy():
+                doing.now("settling the task")
+                preparation = await asyncio.to_thread(prepare, layout.task, layout, seed=request.seed)
             doing.now("making the candidates' environment")
             environment = await asyncio.to_thread(environments.base, self._host.home)
         notes = [note[:400] for note in preparation.notes]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from activities.errors import NeedsPerson, ToolFailed
+from activities.heavy import heavy
 from activities.workspace.blend import Method
 from activities.workspace.layout import Layout
 from activities.workspace.scoring import ScorerReply, ScorerRequest, answer
@@ -77,6 +78,11 @@ async def evaluate_members(
 
 
 async def _asked(request: ScorerRequest) -> ScorerReply:
+    async with heavy():
+        return await _answered(request)
+
+
+async def _answered(request: ScorerRequest) -> ScorerReply:
     root = Path(__file__).parents[2]
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
