@@ -9,7 +9,7 @@ from temporalio import activity
 from activities import aggregator, coder, designer, manager, setup, tuner
 from activities.agent.doing import Doing
 from activities.agent.outages import Outages
-from activities.agent.purse import Purse
+from activities.agent.purse import Purses
 from activities.agent.tracing import bound
 from activities.assignment import Assignment, Equipment, carry_out
 from activities.attended import attended
@@ -55,6 +55,7 @@ class RoleActivities:
         self._sandbox = sandbox
         self._outages = Outages()
         self._pasts = Pasts()
+        self._purses = Purses()
 
     @activity.defn(name="setup")
     async def setup(self, request: SetupRequest) -> SetupReport:
@@ -96,7 +97,7 @@ class RoleActivities:
         return Equipment(
             model=self._model(choice.name, request),
             fallback=self._model(choice.fallback, request) if choice.fallback else None,
-            purse=None if choice.name in FREE else Purse(layout.purse, request.caps),
+            purse=None if choice.name in FREE else self._purses.of(layout.purse, request.caps),
             outages=self._outages,
             jobs=self._host.jobs(request.run, chosen),
             job_limits=self._host.limits(),

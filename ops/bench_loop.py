@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -25,7 +26,7 @@ from activities.agent.limits import Limits
 from activities.agent.live import Live
 from activities.agent.loop import converse
 from activities.agent.outages import Mind
-from activities.agent.purse import Purse
+from activities.agent.purse import Purse, Purses
 from activities.assignment import Equipment
 from activities.execution.jobs import LocalJobs
 from activities.manager import take_turn
@@ -54,20 +55,27 @@ class Nothing(BaseModel):
 
 
 class Instant:
-    """Says its script, and the size of what it was sent. `asked` are the moments at which it was asked."""
+    """Says its script, and the size of what it was sent. `calls` are the moments when it was asked and had answered."""
 
     def __init__(self, script: Sequence[Reply]) -> None:
         self._script = iter(script)
-        self.asked: list[float] = []
+        self.calls: list[tuple[float, float]] = []
 
     async def ask(self, request: ModelRequest) -> Reply:
-        self.asked.append(time.perf_counter())
+        began = time.perf_counter()
         usage = Usage(cache_read_tokens=characters(request.messages) // 4, output_tokens=400)
-        return next(self._script).model_copy(update={"usage": usage, "dollars": 0.01})
+        reply = next(self._script).model_copy(update={"usage": usage, "dollars": 0.01})
+        self.calls.append((began, time.perf_counter()))
+        return reply
+
+    @property
+    def seconds(self) -> float:
+        """That it took itself."""
+        return sum(answered - asked for asked, answered in self.calls)
 
 
 async def coder(folder: Path) -> list[float]:
-    """Milliseconds from one call of the model to the next."""
+    """Milliseconds from one reply of the model to the next call."""
     steps = (
         calls(("read_file", {"path": "train.py"}), ("read_file", {"path": "PLAN.md"}), text="I look at the code."),
         calls(("edit_file", {"path": "train.py", "old": "a", "new": "b"}), text="A smaller step."),
@@ -94,23 +102,23 @@ async def coder(folder: Path) -> list[float]:
     )
     await converse(Journaled(live, journal), [opening(journal.records)])
     journal.close()
-    return [1000 * (after - before) for before, after in zip(model.asked, model.asked[1:], strict=False)]
+    return [1000 * (asked - answered) for (_, answered), (asked, _) in pairwise(model.calls)]
 
 
 async def manager(folder: Path) -> tuple[list[float], float]:
     """Milliseconds of each turn, and of the last if a process takes it that has just begun."""
-    pasts, spent = Pasts(), []
+    pasts, purses, spent = Pasts(), Purses(), []
     for turn in range(1, MANAGED + 1):
-        spent.append(await _managed(folder, turn, pasts))
-    return spent, await _managed(folder, MANAGED + 1, Pasts())
+        spent.append(await _managed(folder, turn, pasts, purses))
+    return spent, await _managed(folder, MANAGED + 1, Pasts(), Purses())
 
 
-async def _managed(folder: Path, turn: int, pasts: Pasts) -> float:
+async def _managed(folder: Path, turn: int, pasts: Pasts, purses: Purses) -> float:
     decide = calls(("tune", {"candidate": 1, "minutes": 5, "brief": "Go on. " * 60}), text="It promises. " * 30)
     model = Instant([decide] * 3)
     equipment = Equipment(
         model=model,
-        purse=Purse(folder / "purse.jsonl", CAPS),
+        purse=purses.of(folder / "purse.jsonl", CAPS),
         jobs=LocalJobs(folder=folder / "jobs", home=folder, devices=(), sandbox="none"),
         job_limits=JobLimits(),
         home=folder,
@@ -120,7 +128,7 @@ async def _managed(folder: Path, turn: int, pasts: Pasts) -> float:
     )
     began = time.perf_counter()
     await take_turn(_request(folder, turn), equipment, pasts)
-    return 1000 * (time.perf_counter() - began) / len(model.asked)
+    return 1000 * (time.perf_counter() - began - model.seconds) / len(model.calls)
 
 
 def _request(folder: Path, turn: int) -> ManageRequest:

@@ -64,6 +64,7 @@ class Book:
     """`open` are calls under way, `lost` those whose process died, at the most that they may have cost."""
 
     def __init__(self) -> None:
+        self.read = 0  # bytes of the file that are in the book
         self.raised = Caps()
         self._settled = Amount()
         self._open: dict[str, Reserved] = {}

@@ -52,14 +52,17 @@ class FileJournal:
         """Begins the attempt's segment. Raises FileExistsError if that attempt was begun before."""
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(_segment(folder, attempt), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        _sync_folder(folder)
-        _sync_folder(folder.parent)
         # older ones are read only now that the segment is there: what they append later, they are stopped after
         adopts = _adoptable(folder, attempt)
         journal = cls(folder, attempt, file)
         journal._records.extend(_chain(folder, adopts))
         first = Opened(at=now(), attempt=attempt, adopts=adopts, opening=opening, prompts=prompts)
-        await journal.append(first)
+        # side by side, as a disk takes them in one go
+        await asyncio.gather(
+            journal.append(first),
+            asyncio.to_thread(_sync_folder, folder),
+            asyncio.to_thread(_sync_folder, folder.parent),
+        )
         return journal
 
     @property

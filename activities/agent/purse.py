@@ -7,6 +7,7 @@ paid for: it counts as spent once its invocation goes on or ends.
 
 import asyncio
 import os
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from schemas.role import Caps, MoneyLimit
 from schemas.state import Board
 
 POLL = 0.2  # seconds between looks while others' calls are under way
+MOST_RUNS = 8  # whose books a process keeps
 PATIENCE = 10.0  # for a lock that is held for the time of one short write
 
 
@@ -45,11 +47,11 @@ class Totals:
 class Purse:
     """One process's hold of the file. `caps` are those of the request; a cap that was raised since counts instead."""
 
-    def __init__(self, file: Path, caps: Caps) -> None:
+    def __init__(self, file: Path, caps: Caps, book: Book | None = None) -> None:
+        """`book` holds what was read of the file before."""
         self._file = file
         self._given = caps
-        self._book = Book()
-        self._read = 0  # bytes of the file that are in the book
+        self._book = book or Book()
 
     async def reserve(self, call: str, dollars: float | None, tokens: int, *, until: datetime) -> None:
         """Returns once the call may be asked for; waits while only others' calls under way stand against it.
@@ -151,18 +153,31 @@ class Purse:
         if not self._file.exists():
             return
         with self._file.open("rb") as file:
-            file.seek(self._read)
+            file.seek(self._book.read)
             whole, newline, _ = file.read().rpartition(b"\n")
-        self._read += len(whole) + len(newline)
+        self._book.read += len(whole) + len(newline)
         for line in whole.splitlines():
             self._book.take(line)
 
     def _append(self, record: Record) -> None:
         self._refresh()
         with self._file.open("ab") as file:
-            if file.tell() > self._read:
+            if file.tell() > self._book.read:
                 file.write(b"\n")  # ends the line of a process that died while it wrote
             file.write(record.model_dump_json().encode() + b"\n")
+
+
+class Purses:
+    """The purses of one process: a file is read on from where anyone in it has come to."""
+
+    def __init__(self) -> None:
+        self._books: OrderedDict[Path, Book] = OrderedDict()
+
+    def of(self, file: Path, caps: Caps) -> Purse:
+        book = self._books[file] = self._books.pop(file, Book())
+        while len(self._books) > MOST_RUNS:
+            self._books.popitem(last=False)
+        return Purse(file, caps, book)
 
 
 def true_now(board: Board, left: Caps) -> Board:

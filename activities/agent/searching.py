@@ -7,13 +7,14 @@ from activities.agent.records import JournalRecord, Replied
 from schemas.message import OtherBlock, Reply, Search
 
 MOST = 40_000  # characters of addresses that a report carries into the run's history
+MOST_WORDS = 30_000  # characters of queries
 LONGEST_QUERY = 400
 
 
 def searches(records: Sequence[JournalRecord]) -> tuple[Search, ...]:
     """All of them in their order, those of replies that were cut off or refused too.
 
-    The addresses that the last of very many found are in the journal alone.
+    Of very many, the last are in the journal alone, and what the last but those found.
     """
     asked: dict[str, Search] = {}
     for block in _blocks([record.reply for record in records if isinstance(record, Replied)]):
@@ -24,10 +25,13 @@ def searches(records: Sequence[JournalRecord]) -> tuple[Search, ...]:
                 urls = dict.fromkeys(str(one["url"]) for one in found if isinstance(one, dict) and one.get("url"))
                 known = asked.get(name) or Search(query="")
                 asked[name] = known.model_copy(update={"urls": tuple(urls)})
-    left, told = MOST, []
+    left, words, told = MOST, MOST_WORDS, list[Search]()
     for search in asked.values():
-        left -= sum(map(len, search.urls))
-        told.append(Search(query=search.query[:LONGEST_QUERY], urls=search.urls if left >= 0 else ()))
+        query = search.query[:LONGEST_QUERY]
+        left, words = left - sum(map(len, search.urls)), words - len(query)
+        if words < 0:
+            break
+        told.append(Search(query=query, urls=search.urls if left >= 0 else ()))
     return tuple(told)
 
 

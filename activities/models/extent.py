@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import ref
 
+from schemas.base import Record
 from schemas.budget import Usage
 from schemas.message import ModelRequest
 
@@ -19,12 +21,36 @@ def extent(request: ModelRequest) -> Usage:
     prompt, and has the model read it once more, from the cache.
     """
     searches = request.web_searches
-    prompt = FRAME + _tokens(request.model_dump(mode="json", include={"system", "tools", "messages"}))
-    prompt += searches * SEARCH
+    parts = FRAME + _tokens(["system", request.system, "tools", "messages"])
+    prompt = parts + _sizes.sum(request.tools) + _sizes.sum(request.messages) + searches * SEARCH
     written = {"cache_write_1h_tokens" if request.cache == "1h" else "cache_write_5m_tokens": prompt}
     return Usage(
         **written, output_tokens=request.max_tokens, cache_read_tokens=searches * prompt, web_searches=searches
     )
+
+
+class Sizes:
+    """Of records, which never change: each is measured once, and remembered while it is there.
+
+    A conversation is asked for again at every turn, and nearly all of it was measured before.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[ref[Record], int]] = {}
+
+    def sum(self, records: Iterable[Record]) -> int:
+        return sum(map(self._of, records))
+
+    def _of(self, record: Record) -> int:
+        known = self._known.get(id(record))
+        if known is not None:
+            return known[1]
+        key, tokens = id(record), _tokens(record.model_dump(mode="json"))
+        self._known[key] = ref(record, lambda _gone: self._known.pop(key, None)), tokens  # before its id is given anew
+        return tokens
+
+
+_sizes = Sizes()
 
 
 def _tokens(value: Any) -> int:

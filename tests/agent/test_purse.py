@@ -13,7 +13,7 @@ from temporalio.client import Client
 from activities.agent.booking import Settled
 from activities.agent.journal import FileJournal
 from activities.agent.limits import LimitReached
-from activities.agent.purse import Purse, true_now
+from activities.agent.purse import Purse, Purses, true_now
 from activities.agent.records import Replied
 from activities.bookkeeping import BookkeepingActivities
 from activities.execution.durable import try_lock
@@ -47,6 +47,19 @@ def dollars(file: Path) -> tuple[float | None, float]:
     """(spent, reserved), as a process that was just started reads them."""
     found = purse(file).totals()
     return found.dollars, found.reserved_dollars
+
+
+async def test_who_reads_on_where_another_had_come_to_sees_what_one_sees_who_begins_anew(tmp_path: Path) -> None:
+    """Over more runs than a process keeps books of, and with what other processes write in between."""
+    purses, files = Purses(), [tmp_path / f"{run}.jsonl" for run in range(12)]
+    for turn in range(1, 4):
+        for file in files:
+            call = f"manager.{turn}.a1.t1.1"
+            await purses.of(file, CAPS).reserve(call, 2.0, 90, until=soon())
+            purse(file).settle(call, 0.5, 40)
+            purses.of(file, CAPS).close(f"manager.{turn}")
+            assert purses.of(file, CAPS).totals() == purse(file).totals()
+            assert purses.of(file, Caps(tokens=500)).left() == Caps(tokens=500 - 40 * turn)
 
 
 async def test_a_call_is_reserved_at_its_most_and_settled_at_what_it_cost(file: Path) -> None:

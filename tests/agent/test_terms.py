@@ -120,6 +120,14 @@ def test_of_very_many_searches_a_report_has_the_queries_and_no_more_addresses_th
     assert sum(len(search.model_dump_json()) for search in found) < 100_000
 
 
+def test_very_many_long_queries_do_not_fill_history_either() -> None:
+    blocks = [block for number in range(600) for block in searched(f"s{number}", f"{number:03}" + "y" * 4_000)]
+    content = Message.model_validate({"role": "assistant", "content": blocks}).content
+    found = searches([Replied(turn=1, reply=Reply(model="m", content=content, stop_reason="pause_turn"), seconds=1.0)])
+    assert [search.query[:3] for search in found] == [f"{number:03}" for number in range(75)]
+    assert {len(search.query) for search in found} == {400}
+
+
 @pytest.mark.parametrize("attempts", [1, 2])
 async def test_a_report_counts_what_the_fallback_answered_in_all_attempts(tmp_path: Path, attempts: int) -> None:
     look = calls(("list_files", {}))

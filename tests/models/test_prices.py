@@ -211,6 +211,17 @@ def test_the_most_counts_every_byte_of_text_and_pictures_by_the_piece(seed: int)
     assert prompt <= text / 2 + pictures * 5_100 + 4_000 + request.web_searches * 15_000
 
 
+def test_what_is_asked_again_with_more_is_measured_as_if_it_was_all_new() -> None:
+    """Measures are remembered by message, and forgotten with it."""
+    for seed in range(200):
+        request = some_request(random.Random(seed))
+        copied = ModelRequest.model_validate(request.model_dump())
+        longer = request.model_copy(update={"messages": (*request.messages, *copied.messages)})
+        known, once = extent(request), extent(copied)
+        assert known == once
+        assert extent(longer) == extent(ModelRequest.model_validate(longer.model_dump()))
+
+
 def test_the_most_of_a_model_without_a_price_is_known_in_tokens_alone() -> None:
     cost, tokens = most(ModelRequest(model="claude-opus-9", system="Hm.", messages=(), max_tokens=100))
     assert cost is None
