@@ -22,12 +22,16 @@ MOST_RUNS = 8  # whose pasts a process keeps
 
 @dataclass(frozen=True)
 class Past:
-    """`answers` are what is known of the last reply's tool calls; `turns` counts what was taken in or left out."""
+    """`answers` are what is known of the last reply's tool calls; `turns` counts what was taken in or left out.
+
+    `earlier` is the past without its last turn.
+    """
 
     messages: tuple[Message, ...] = ()
     answers: Mapping[str, ToolResultBlock] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
     turns: int = 0
+    earlier: "Past | None" = None
 
     @property
     def pending(self) -> tuple[ToolUseBlock, ...]:
@@ -63,6 +67,10 @@ async def _with(past: Past, records: Sequence[JournalRecord]) -> Past:
     if ended(records) is None:
         given = (block for block in opening(records).content if isinstance(block, ToolResultBlock))
         return replace(past, answers={**past.answers, **{block.tool_use_id: block for block in given}})
+    if past.earlier is not None and not _answers(opening(records), past.pending):
+        past = (
+            past.earlier
+        )  # the turn before was said by an attempt that had been given up: this one knew nothing of it
     messages = [*past.messages, opening(records)]
     answers = await _said_again(records, messages)
     condensed = (record for record in records if isinstance(record, Condensed))
@@ -72,7 +80,12 @@ async def _with(past: Past, records: Sequence[JournalRecord]) -> Past:
         size=_size(records, messages, past.known.size),
         bound=(*past.known.bound, (len(messages), bound)),
     )
-    return replace(past, messages=tuple(messages), answers=answers, known=known)
+    return replace(past, messages=tuple(messages), answers=answers, known=known, earlier=replace(past, earlier=None))
+
+
+def _answers(message: Message, calls: Sequence[ToolUseBlock]) -> bool:
+    given = {block.tool_use_id for block in message.content if isinstance(block, ToolResultBlock)}
+    return all(call.id in given for call in calls)
 
 
 async def _said_again(records: Sequence[JournalRecord], messages: list[Message]) -> dict[str, ToolResultBlock]:

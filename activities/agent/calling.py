@@ -111,6 +111,7 @@ class Calls:
         if purse is not None:
             self._live.doing.now(f"turn {turn}: waits for money that other agents have reserved")
             await purse.reserve(call, *most(request), until=limits.deadline)
+            await limits.until_released()  # which may have come while it waited
         return call
 
     async def _wait(self, turn: int, number: int, mind: Mind, after: Unavailable) -> None:

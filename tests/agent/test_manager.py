@@ -17,7 +17,7 @@ from activities.workspace.layout import Layout
 from schemas.base import RunRef
 from schemas.decision import Design, Tune
 from schemas.job import Limits
-from schemas.message import Message, Reply, ToolResultBlock
+from schemas.message import Message, Reply, ToolResultBlock, ToolUseBlock
 from schemas.state import Answer, Managed, ManageRequest
 from tests.agent.requests import TASK, board
 from tests.tools.direct import DirectJobs
@@ -169,3 +169,20 @@ async def test_where_a_recorded_run_ends_its_manager_finishes(tmp_path: Path, eq
     beyond = await take_turn(request(tmp_path / "again", 2), replace(equipment, model=player))
     assert [decision.kind for decision in again.decisions] == ["design", "design"]
     assert [decision.kind for decision in beyond.decisions] == ["finish"]
+
+
+async def test_a_turn_that_was_given_up_and_ended_late_is_no_part_of_the_conversation(
+    tmp_path: Path, equipment: Equipment
+) -> None:
+    wait = calls(("wait", {"why": "all are at work"}))
+    await turn(equipment, request(tmp_path, 1), wait)
+    await turn(equipment, request(tmp_path, 2), TWO)
+    late, unseen = Layout(tmp_path).journals("manager.2"), tmp_path / "unseen"
+    late.rename(unseen)
+    await turn(equipment, request(tmp_path, 3), wait)
+    unseen.rename(late)
+    _, model = await turn(equipment, request(tmp_path, 4), wait)
+    for said, heard in pairwise(model.asked[0].messages):
+        uses = {block.id for block in said.content if isinstance(block, ToolUseBlock)}
+        assert uses <= {place for place, _ in answers(heard)}
+    assert "Begin broad." not in str(model.asked[0].messages)

@@ -55,13 +55,13 @@ class Scene:
         return written(layout)
 
     async def trains(self) -> str:
-        """The job of a training that runs."""
+        """A job that runs for an agent: a training, or the check of one's code."""
         until = time.time() + TRAINS
         while True:
             for name, state in judged.states(self.stand.layout(self.run)).items():
-                if (state.purpose, state.phase) == ("train", "running") and name.startswith("tuner."):
+                if state.phase == "running" and name.startswith(("tuner.", "coder.")):
                     return name
-            assert time.time() < until, f"no tuner trains within {TRAINS:.0f} s"
+            assert time.time() < until, f"no agent's job runs within {TRAINS:.0f} s"
             await asyncio.sleep(LOOK)
 
     async def goes_on(self, size: int, died: float, returned: float) -> None:

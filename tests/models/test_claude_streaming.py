@@ -241,6 +241,14 @@ async def test_a_stream_that_is_cut_before_its_end_is_no_reply(server: Server, c
     assert (await claude.ask(REQUEST)).stop_reason == "tool_use"  # and the next try is a whole one
 
 
+async def test_what_came_of_a_stream_that_was_cut_counts_as_paid_for(server: Server, claude: Claude) -> None:
+    events = reply(text("word " * 600))
+    server.will(streamed(events[:-2], cut=True))  # the count that comes at the end is missing
+    with pytest.raises(Unavailable) as raised:
+        await claude.ask(REQUEST)
+    assert 600 <= raised.value.usage.output_tokens <= 1_500
+
+
 @pytest.mark.parametrize("place", [0, 1, 5, len(WHOLE) - 1])
 async def test_a_stream_that_ends_early_but_cleanly_is_no_reply(server: Server, claude: Claude, place: int) -> None:
     server.will(streamed(WHOLE[:place]))

@@ -20,7 +20,7 @@ from activities.models.prices import PriceList, price_list
 from schemas.budget import Usage
 from schemas.message import ModelRequest, Reply
 
-REST = 1.0  # seconds for what a server sends behind the end of its reply
+REST = 0.2  # seconds for what a server sends behind the end of its reply
 
 
 class Claude:

@@ -15,6 +15,7 @@ REASONS: dict[str, StopReason] = {reason: reason for reason in get_args(StopReas
     "model_context_window_exceeded": "context_window"
 }
 ARGUMENTS = "partial_json"
+LEAST_CHARACTERS = 3  # of a token, about
 IN_PARTS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": ARGUMENTS}
 
 
@@ -40,7 +41,12 @@ class Assembly:
 
     @property
     def usage(self) -> Usage:
-        return counted(self._usage, self._cache)
+        known = counted(self._usage, self._cache)
+        if self.whole:
+            return known
+        # until its end, a stream says only what it began with; what came was made, and is billed
+        received = sum(len(part) for parts in self._parts.values() for part in parts)
+        return known.model_copy(update={"output_tokens": max(known.output_tokens, received // LEAST_CHARACTERS)})
 
     def take(self, event: object) -> None:
         """Events and deltas of kinds that are not known here are passed over. Raises Malformed."""
