@@ -33,6 +33,7 @@ from ops.connection import connect
 from ops.settings import Settings
 from workflows.build import BuildWorkflow
 from workflows.calls import CALLS, CONTROL, GPU_SUFFIX
+from workflows.runner import runner
 
 HEARTBEATS = timedelta(seconds=3)  # at most so far apart, so that a cancellation arrives and progress is fresh
 STICKY = timedelta(seconds=2)  # a worker that died delays its workflows no longer
@@ -80,6 +81,7 @@ def served(
         client,
         task_queue=queue,
         workflows=[] if gpu else [BuildWorkflow],
+        workflow_runner=runner(),
         activities=[named[call.name] for call in CALLS if (call.queue == "gpu") == gpu],
         interceptors=interceptors,
         max_concurrent_activities=AGENTS_AT_ONCE,

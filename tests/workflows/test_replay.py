@@ -16,6 +16,7 @@ from tests.histories import heads, kept
 from workflows import fold, ledger
 from workflows.build import BuildWorkflow
 from workflows.replay import rederive
+from workflows.runner import runner
 
 KINDS = sorted(heads())
 RARE = {"overrun"}  # only a delivery that takes longer than its reserve has it
@@ -52,7 +53,7 @@ async def derived() -> dict[str, list[LedgerEntry]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_worker_of_today_takes_up_a_history_where_it_stands(kind: str) -> None:
-    replayer = Replayer(workflows=[BuildWorkflow], data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[BuildWorkflow], data_converter=pydantic_data_converter, workflow_runner=runner())
     for number, history in enumerate(kept(kind).histories):
         await replayer.replay_workflow(WorkflowHistory.from_json(f"{kind}.{number}", history))
 
