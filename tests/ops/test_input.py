@@ -95,6 +95,21 @@ async def test_a_playground_that_cannot_be_written_is_named_before_anything_star
     assert not home.home.exists()
 
 
+async def test_where_little_disk_is_left_no_run_starts_and_doctor_says_so(
+    shell: Shell, home: Settings, task: Path
+) -> None:
+    shell.variables["AIBUILDAI_LOW_DISK_MB"] = str(10**9)
+    found = await shell("run", task)
+    assert found.code == 2
+    assert "little disk is left" in found.err
+    assert f"MB are free at {home.home}, and 1,000,000,000 MB must be" in found.err
+    assert not home.home.exists()
+    checks = (await shell("doctor", "--json")).json
+    [disk] = [check for check in checks if check["name"] == "disk"]
+    assert disk["level"] == "bad"
+    assert "delete or move what is not needed" in disk["advice"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
