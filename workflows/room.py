@@ -1,6 +1,5 @@
 """A pause for want of disk ends by itself: somebody makes room, and the run goes on."""
 
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
