@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from schemas.candidate import Candidate
 from schemas.state import Board, RunState
 from workflows import admission, limits, money
+
+SAID = 500  # characters of a candidate's last report: whole it was told when it came, and a day has hundreds of boards
 
 
 def board(state: RunState, now: datetime) -> Board:
@@ -12,7 +15,7 @@ def board(state: RunState, now: datetime) -> Board:
     left = money.left(state)
     return Board(
         phase=state.phase,
-        candidates=tuple(state.candidates.values()),
+        candidates=tuple(_shown(candidate) for candidate in state.candidates.values()),
         max_candidates=state.spec.settings.candidates,
         max_designs=admission.max_designs(state),
         in_flight=tuple(state.in_flight.values()),
@@ -28,3 +31,8 @@ def board(state: RunState, now: datetime) -> Board:
         longest_training=max((c.best.seconds for c in state.candidates.values() if c.best), default=0.0),
         select_looks=state.select_looks,
     )
+
+
+def _shown(candidate: Candidate) -> Candidate:
+    last = candidate.last
+    return candidate if len(last) <= SAID else candidate.model_copy(update={"last": f"{last[: SAID - 1]}…"})
