@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Interceptor, Worker
+from temporalio.worker import Interceptor, PollerBehaviorSimpleMaximum, Worker
 
 from activities.attendance import Attendance, report_the_dead
 from activities.bookkeeping import BookkeepingActivities
@@ -38,6 +38,7 @@ from workflows.runner import runner
 HEARTBEATS = timedelta(seconds=3)  # at most so far apart, so that a cancellation arrives and progress is fresh
 STICKY = timedelta(seconds=2)  # a worker that died delays its workflows no longer
 GRACE = timedelta(seconds=2)  # for what is nearly done; what is not goes on under the next worker
+ONE_POLL = PollerBehaviorSimpleMaximum(maximum=1)  # a worker that freezes takes no more than one attempt into its ice
 AGENTS_AT_ONCE = 64  # they mostly wait, for models and jobs; what is scarce is leased per job
 
 
@@ -85,6 +86,7 @@ def served(
         activities=[named[call.name] for call in CALLS if (call.queue == "gpu") == gpu],
         interceptors=interceptors,
         max_concurrent_activities=AGENTS_AT_ONCE,
+        activity_task_poller_behavior=ONE_POLL,
         max_heartbeat_throttle_interval=HEARTBEATS,
         default_heartbeat_throttle_interval=HEARTBEATS,
         sticky_queue_schedule_to_start_timeout=STICKY,

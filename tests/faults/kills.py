@@ -12,7 +12,7 @@ from tests.faults.stand import GPU, LOOK, Stand, grown, written
 from workflows.calls import CONTROL
 
 PATIENCE = 30.0  # seconds for a planned moment to come; then any moment will do
-GOES_ON = 60.0
+GOES_ON = 90.0
 STEERED = 0.25  # share of kills that hit the control worker
 
 
