@@ -65,7 +65,7 @@ class Witness:
         under = {child for pid in of_home(self.home) for child in _under_supervisor(pid)}
         for process in psutil.process_iter():
             try:
-                words, environ = process.cmdline(), _environ(process.pid)
+                environ, words = _environ(process.pid), process.cmdline()  # in this order: it may become another
             except (psutil.Error, OSError):
                 continue
             if KEY.encode() in environ:
