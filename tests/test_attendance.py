@@ -96,7 +96,8 @@ async def test_what_was_reported_is_forgotten(server: WorkflowEnvironment, tmp_p
         await report_the_dead(server.client, tmp_path)
         assert await report_the_dead(server.client, tmp_path) == 0
         assert not [path for path in (tmp_path / "attendance").rglob("*") if path.is_file()]
-        await run.terminate()
+        with pytest.raises(WorkflowFailureError):
+            await asyncio.wait_for(run.result(), 30)
 
 
 async def test_a_worker_that_lives_is_left_alone(server: WorkflowEnvironment, tmp_path: Path) -> None:
