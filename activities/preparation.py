@@ -5,16 +5,14 @@ import asyncio
 from temporalio import activity
 
 from activities.attended import attended
-from activities.errors import BadInput
+from activities.confinement import confinement
 from activities.execution import environments
-from activities.execution.sandbox import choose
 from activities.heavy import heavy
 from activities.host import Host
-from activities.models.prices import FREE
 from activities.workspace.layout import Layout
 from activities.workspace.prepare import prepare
 from schemas.delivery import Prepared, PrepareRequest
-from schemas.run import RunSpec
+from schemas.run import RunSettings, RunSpec
 
 
 class PreparationActivities:
@@ -28,12 +26,7 @@ class PreparationActivities:
         layout = Layout.of(request.run)
         async with attended("looking for a sandbox") as doing:
             self._host.room(request.run).check()
-            sandbox = await asyncio.to_thread(choose, request.sandbox)
-            if sandbox.name == "none" and request.sandbox != "none" and (model := _language_model(layout)):
-                raise BadInput(
-                    f"no sandbox works here, and {model} would write code that can do whatever this user can: "
-                    "`aibuildai doctor` says what to mend; `--sandbox none` starts the run all the same"
-                )
+            sandbox = await asyncio.to_thread(confinement, _settings(request))
             doing.now("waiting for a place to settle the task")
             async with heavy():
                 doing.now("settling the task")
@@ -53,9 +46,8 @@ class PreparationActivities:
         )
 
 
-def _language_model(layout: Layout) -> str | None:
-    """One that a role of this run is, going by what the run was started with."""
-    if not layout.spec.is_file():
-        return None
-    settings = RunSpec.model_validate_json(layout.spec.read_bytes()).settings
-    return next((name for name in (settings.model, *settings.models.values()) if name not in FREE), None)
+def _settings(request: PrepareRequest) -> RunSettings:
+    """What the run was started with, as far as its folder says."""
+    spec = Layout.of(request.run).spec
+    known = RunSpec.model_validate_json(spec.read_bytes()).settings if spec.is_file() else RunSettings()
+    return known.model_copy(update={"sandbox": request.sandbox})

@@ -1,5 +1,6 @@
 """Starting a run: everything is checked before anything is started, and what could not start leaves nothing behind."""
 
+import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
+from activities.confinement import confinement
 from activities.errors import BadInput
 from activities.execution.room import Room
 from ops import server, stack, staging, telemetry
 from ops.asked import Asked, Spec
-from ops.connection import Target, connect_to
+from ops.connection import Target, configured, connect_to
 from ops.errors import CommandFailed
 from ops.runs import WORKFLOW
 from ops.settings import Settings, writable_playground
@@ -40,6 +42,8 @@ async def start(settings: Settings, asked: Asked, spec: Spec, playground: Path |
 
 
 async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, playground: Path | None) -> Started:
+    if not configured():  # elsewhere, it is the workers' hosts that run the code; preparation asks there
+        await asyncio.to_thread(confinement, spec.settings)
     with tempfile.TemporaryDirectory(prefix="aibuildai-") as folder:
         staged = staging.stage(asked, Path(folder) / "task")
         staging.check(staged, spec.settings.seed)

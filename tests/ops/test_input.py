@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from activities.execution import sandbox
 from ops.cli import run_command
 from ops.connection import read_server
 from ops.settings import Settings
@@ -108,6 +109,37 @@ async def test_where_little_disk_is_left_no_run_starts_and_doctor_says_so(
     [disk] = [check for check in checks if check["name"] == "disk"]
     assert disk["level"] == "bad"
     assert "delete or move what is not needed" in disk["advice"]
+
+
+@pytest.fixture
+def unconfined(here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose bubblewrap fails as the real one does where namespaces are forbidden, and that has nothing else."""
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sandbox, "programs", lambda: (str(program),))
+    monkeypatch.setattr(sandbox, "which", lambda name: None)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-planted")
+    monkeypatch.setenv("AIBUILDAI_LOW_DISK_MB", str(10**9))  # the next thing that is looked at
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--model", "claude-opus-5-5"], "claude-opus-5-5 would write code that can do whatever this user can"),
+        (["--set", "models.coder=claude-opus-5-5"], "neither bubblewrap nor Docker or Podman"),
+        (["--model", "claude-opus-5-5"], "`--sandbox none` starts the run all the same"),
+        (["--set", "sandbox=bubblewrap"], "the sandbox 'bubblewrap' does not work here"),
+        (["--model", "claude-opus-5-5", "--set", "sandbox=none"], "little disk is left"),
+        ([], "little disk is left"),
+    ],
+)
+def test_without_a_sandbox_a_language_model_does_not_start_unless_a_person_says_so(
+    here: Settings, unconfined: None, task: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["run", str(task), *arguments]) == 2
+    assert says in capsys.readouterr().err
+    assert not here.home.exists()
 
 
 @pytest.mark.parametrize(
