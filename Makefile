@@ -31,7 +31,7 @@ run: install  ## the main job on a real example, until its verified result is sh
 	AIBUILDAI_HOME=$(HOME_OF_RUNS) $(BIN)/aibuildai down
 
 test: install-dev lint  ## lint, types, import rules, and the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 3 --dist worksteal  # most of them wait: for a server, a process, a clock
 
 check: install-dev  ## whole runs, kills, real environments
 	$(BIN)/python -m pytest -m slow --timeout 1500
