@@ -76,7 +76,7 @@ def disk(settings: Settings) -> Check:
 
 
 def machine(settings: Settings) -> list[Check]:
-    """Sandbox, devices, the candidates' environment and torch: imported here, as they load what nothing else needs."""
+    """Sandbox, devices, the candidates' environment, torch: imported here, as they load what nothing else needs."""
     from ops.machine import checks
 
     return checks(settings)

@@ -1,4 +1,4 @@
-"""What this machine has to run candidates with: sandbox, devices, their environment, torch."""
+"""What this machine has to run candidates with: what confines them, devices, their environment, torch."""
 
 import importlib.metadata
 from pathlib import Path
@@ -6,26 +6,14 @@ from pathlib import Path
 import torch
 
 from activities.errors import BadInput, NeedsPerson
-from activities.execution import devices, environments, sandbox
+from activities.execution import devices, environments
+from ops import confining
 from ops.checks import Check, bad, ok, warn
 from ops.settings import Settings
 
 
 def checks(settings: Settings) -> list[Check]:
-    return [_sandbox(), _devices(settings), _environment(settings.home), _torch()]
-
-
-def _sandbox() -> Check:
-    findings = sandbox.probe()
-    working = next((finding for finding in findings if finding.works), None)
-    if working is not None:
-        return ok("sandbox", f"{working.name} ({working.program})")
-    why = "; ".join(f"{finding.program}: {finding.detail}" for finding in findings) or "none is installed"
-    return warn(
-        "sandbox",
-        f"none works here: {why}",
-        "mend what is named above; until then playbook runs go on without a sandbox, and say so",
-    )
+    return [*confining.checks(), _devices(settings), _environment(settings.home), _torch()]
 
 
 def _devices(settings: Settings) -> Check:
