@@ -33,7 +33,10 @@ class CandidateStanding(Record):
 
 
 class Amounts(Record):
-    """What was spent, what may be, or what is left of that; null is without limit, or of unknown cost."""
+    """What was spent, what may be, or what is left of that; null is without limit, or of unknown cost.
+
+    A run that ended has no time left.
+    """
 
     seconds: float
     dollars: float | None
@@ -128,8 +131,9 @@ def _spent(state: RunState, now: datetime) -> Amounts:
 def _left(state: RunState, used: Amounts, now: datetime) -> Amounts:
     budget = state.budget
     tokens, calls = left(budget.tokens, used.tokens), left(budget.agent_calls, used.agent_calls)
+    seconds = 0.0 if state.ended else max((state.clock.deadline - now).total_seconds(), 0.0)
     return Amounts(
-        seconds=round(max((state.clock.deadline - (state.ended or now)).total_seconds(), 0.0), 1),
+        seconds=round(seconds, 1),
         dollars=left(budget.dollars, used.dollars),
         tokens=None if tokens is None else int(tokens),
         agent_calls=None if calls is None else int(calls),

@@ -36,18 +36,24 @@ def screen(state: RunState, doing: Mapping[str, str], now: datetime, url: str | 
 
 
 def headline(state: RunState, now: datetime, cost: Spent) -> Text:
-    """Phase, and what is left of time, money and calls."""
-    left = (state.clock.deadline - now).total_seconds()
-    parts = [
-        duration(left) + " left" if left >= 0 else duration(-left) + " past the deadline",
-        spending.words(cost, state.budget),
-    ]
-    if state.budget.agent_calls is not None:
-        parts.append(f"{max(state.budget.agent_calls - state.invocations, 0)} of {state.budget.agent_calls} calls left")
-    else:
-        parts.append(f"{state.invocations} agent calls")
+    """Phase, and what is left of time, money and calls; of a run that ended, what it took."""
+    parts = [_time(state, now), spending.words(cost, state.budget), _calls(state)]
     text = Text(state.phase, style=f"bold {COLOURS.get(state.phase, 'cyan')}")
     return text.append(f"  {state.spec.run.id}  " + " · ".join(parts), style="default")
+
+
+def _time(state: RunState, now: datetime) -> str:
+    if state.ended is not None:
+        return f"took {duration((state.ended - state.clock.started).total_seconds())}"
+    left = (state.clock.deadline - now).total_seconds()
+    return duration(left) + " left" if left >= 0 else duration(-left) + " past the deadline"
+
+
+def _calls(state: RunState) -> str:
+    most = state.budget.agent_calls
+    if most is None or state.ended is not None:
+        return f"{state.invocations} agent calls"
+    return f"{max(most - state.invocations, 0)} of {most} calls left"
 
 
 def candidates(state: RunState) -> Table:

@@ -19,6 +19,7 @@ from schemas.event import (
     Event,
     LedgerEntry,
     ManagerDecided,
+    Phase,
     PhaseEntered,
     ReportScored,
     RunEnded,
@@ -122,6 +123,16 @@ def test_the_screen_shows_who_does_what_and_what_is_left() -> None:
     assert "manager.4: turn 1: thinks" in text
     assert "0.5 [0.49, 0.51]" in text
     assert "best so far: candidate 1, rmse 0.5" in text
+
+
+@pytest.mark.parametrize("phase", ["DONE", "STOPPED", "FAILED"])
+@pytest.mark.parametrize("later", [timedelta(minutes=10), timedelta(days=3)])
+def test_a_run_that_ended_has_no_time_left_whenever_it_is_looked_at(phase: Phase, later: timedelta) -> None:
+    state = state_after(prepared(), flight(Role.CODER, 1), RunEnded(phase=phase))
+    shown = view.headline(state, START + later, Spent()).plain
+    assert shown == f"{phase}  toy-1  took 4 s · $0.00 spent · 1 agent calls"
+    stands = standing(state, START + later, url=None, live=True)
+    assert (stands.left.seconds, stands.spent.seconds, stands.budget.seconds) == (0.0, 4.0, 3600.0)
 
 
 def test_every_kind_of_event_can_be_told() -> None:
