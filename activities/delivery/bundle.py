@@ -1,4 +1,4 @@
-"""What is to be delivered, as jobs see it: code at /work, and the members' trained models at /model."""
+"""What is to be delivered, as jobs see it: code at /repository, and the members' trained models at /model."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest
 from schemas.job import Mount, Step
 
-WORK, DATA, OUT, MODEL, PREDICTIONS = "/work", "/data", "/out", "/model", "/predictions"
+REPOSITORY, DATA, OUT, MODEL, PREDICTIONS = "/repository", "/data", "/out", "/model", "/predictions"
 
 
 def training_job(request: DeliveryRequest, purpose: str, member: Member) -> str:
@@ -89,12 +89,12 @@ def _inference(
             *("--model", MODEL, "--out", f"{PREDICTIONS}/predictions.csv"),
         ),
         mounts=(
-            Mount(source=str(code), target=WORK),
+            Mount(source=str(code), target=REPOSITORY),
             Mount(source=str(inputs), target=DATA),
             Mount(source=str(predictions), target=PREDICTIONS, writable=True),
             *models,
         ),
-        workdir=WORK,
+        workdir=REPOSITORY,
         seconds=seconds,
         expect=(str(predictions / "predictions.csv"),),
         sealed=sealed,
@@ -108,11 +108,11 @@ def train_step(name: str, code: Path, view: Path, out: Path, seconds: float, wei
         name=name,
         argv=("python", "train.py", "--config", "config.yaml", "--data", DATA, "--out", OUT),
         mounts=(
-            Mount(source=str(code), target=WORK),
+            Mount(source=str(code), target=REPOSITORY),
             Mount(source=str(view), target=DATA),
             Mount(source=str(out), target=OUT, writable=True),
         ),
-        workdir=WORK,
+        workdir=REPOSITORY,
         seconds=seconds,
         expect=(str(out / "model"),),
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from activities.delivery.bundle import DATA, OUT, WORK, Bundle, emptied_step, predict_step, train_step
+from activities.delivery.bundle import DATA, OUT, REPOSITORY, Bundle, emptied_step, predict_step, train_step
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
@@ -64,11 +64,11 @@ class Checking:
         out = bench.layout.job_out(call.job, "run")
         out.mkdir(parents=True, exist_ok=True)
         mounts = (
-            Mount(source=str(tree), target=WORK, writable=True),
+            Mount(source=str(tree), target=REPOSITORY, writable=True),
             Mount(source=str(bench.layout.view), target=DATA),
             Mount(source=str(out), target=OUT, writable=True),
         )
-        step = Step(name="run", argv=tuple(given.argv), mounts=mounts, workdir=WORK, seconds=seconds)
+        step = Step(name="run", argv=tuple(given.argv), mounts=mounts, workdir=REPOSITORY, seconds=seconds)
         step = shown(step, bench.layout.weights)
         state = await bench.run(call.job, "run", (step,), words=_words("run", call), priority=0)
         ran = Ran(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from activities.delivery.bundle import OUT, REPOSITORY
 from activities.execution.jobs import LocalJobs
 from schemas.job import JobSpec, JobState, Limits, Mount, Step
 
@@ -51,11 +52,11 @@ class Bench:
         (tree / "helper.py").write_text("VALUE = 42\n")
         self.out.mkdir(exist_ok=True)
         mounts = (
-            Mount(source=str(tree), target="/work"),
-            Mount(source=str(self.out), target="/out", writable=True),
+            Mount(source=str(tree), target=REPOSITORY),
+            Mount(source=str(self.out), target=OUT, writable=True),
         )
-        given = {"argv": ("python", "train.py", "--out", "/out"), "mounts": mounts, **more}
-        return Step(name=name, workdir="/work", seconds=seconds, **given)
+        given = {"argv": ("python", "train.py", "--out", OUT), "mounts": mounts, **more}
+        return Step(name=name, workdir=REPOSITORY, seconds=seconds, **given)
 
     def spec(self, *steps: Step | str, **more: Any) -> JobSpec:
         made = tuple(self.step(step) if isinstance(step, str) else step for step in steps)
@@ -83,3 +84,15 @@ async def bench(tmp_path: Path, environment: Path) -> AsyncIterator[Bench]:
     jobs = LocalJobs(tmp_path / "jobs", tmp_path / "home", ("cpu:0",), "bubblewrap")
     yield Bench(tmp_path, environment, jobs)
     await jobs.stop_all()
+
+
+async def told(bench: Bench, code: str, *, network: bool = False, argument: str = "", **more: object) -> str:
+    """What the code printed."""
+    step = bench.step(code, argv=("python", "train.py", argument), **more)
+    state = await bench.run(step, network=network)
+    assert state.phase == "done", (state.problem, bench.jobs.log(state.id))
+    return bench.jobs.log(state.id)
+
+
+def with_mount(step: Step, source: Path, target: str) -> Step:
+    return step.model_copy(update={"mounts": (*step.mounts, Mount(source=str(source), target=target))})

@@ -179,7 +179,7 @@ def test_however_long_a_step_runs_its_samples_stay_few() -> None:
 
 def test_torchrun_starts_what_is_written_for_several_gpus_and_nothing_else() -> None:
     step = Step(
-        name="t", argv=("python", "train.py", "--out", "/out"), mounts=(), workdir="/work", seconds=1, spread=True
+        name="t", argv=("python", "train.py", "--out", "/out"), mounts=(), workdir="/repository", seconds=1, spread=True
     )
     words = ("python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "train.py", "--out", "/out")
     assert spread(step, GPUS).argv == words

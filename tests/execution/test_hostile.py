@@ -12,6 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from activities.delivery.bundle import REPOSITORY
 from activities.execution import cgroups, processes, steprun
 from activities.execution.folder import JobFolder
 from activities.execution.leases import Leases, Ticket
@@ -174,7 +175,7 @@ async def test_an_end_without_results(bench: Bench) -> None:
 async def test_a_segmentation_fault_says_where_it_was(bench: Bench) -> None:
     state = await bench.run("import ctypes\n\n\ndef broken():\n    ctypes.string_at(0)\n\n\nbroken()\n")
     assert failed(state, "crashed with SIGSEGV at ", "native code failed")
-    assert "/work/train.py" in bench.jobs.log("tuner.1.1.j1")
+    assert f"{REPOSITORY}/train.py" in bench.jobs.log("tuner.1.1.j1")
     assert "line 5" in bench.jobs.log("tuner.1.1.j1")
 
 

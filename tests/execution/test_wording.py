@@ -11,8 +11,9 @@ from schemas.job import Limits, Mount, Step
 from tests.execution.conftest import Bench
 
 NEW_TORCH = (
-    'Traceback (most recent call last):\n  File "/work/train.py", line 9, in <module>\ntorch.OutOfMemoryError: CUDA '
-    "out of memory. Tried to allocate 22.50 GiB. GPU 0 has a total capacity of 79.10 GiB of which 11.06 MiB is free. "
+    'Traceback (most recent call last):\n  File "/repository/train.py", line 9, in <module>\n'
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 22.50 GiB. "
+    "GPU 0 has a total capacity of 79.10 GiB of which 11.06 MiB is free. "
     "Including non-PyTorch memory, this process has 60.60 GiB memory in use. Of the allocated memory 58.90 GiB is "
     "allocated by PyTorch, and 194.87 MiB is reserved by PyTorch but unallocated. If reserved but unallocated memory "
     "is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.\n"
@@ -29,7 +30,7 @@ def step(out: Path, **more: object) -> Step:
         "name": "train",
         "argv": ("python", "train.py"),
         "mounts": (mount,),
-        "workdir": "/work",
+        "workdir": "/repository",
         "seconds": 1_200.0,
     }
     return Step.model_validate({**given, **more})
@@ -118,9 +119,9 @@ def test_a_long_silence_before_a_time_out_is_told_with_what_it_did_meanwhile(tmp
 )
 def test_a_crash_has_its_signal_and_the_place_in_the_code(tmp_path: Path, number: int, name: str) -> None:
     text = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f (most recent call first):\n"
-    text += '  File "/work/model.py", line 31 in forward\n  File "/work/train.py", line 8 in <module>\n'
+    text += '  File "/repository/model.py", line 31 in forward\n  File "/repository/train.py", line 8 in <module>\n'
     words = said(tmp_path, text, exit_code=None, signal=number)
-    assert words.startswith(f"crashed with {name} at /work/model.py, line 31 after 60 s")
+    assert words.startswith(f"crashed with {name} at /repository/model.py, line 31 after 60 s")
 
 
 async def test_a_missing_package_and_a_hang_are_told_by_real_jobs(bench: Bench) -> None:

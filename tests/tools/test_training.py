@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.delivery.bundle import DATA, MODEL, OUT, PREDICTIONS, REPOSITORY
 from activities.errors import ToolFailed
 from activities.tools.curves import curves, latest
 from activities.tools.reporting import Reporting
@@ -107,13 +108,13 @@ async def test_predictions_see_withheld_rows_sealed_and_without_the_training_fol
     assert not training.sealed
     assert predicting.sealed
     assert {mount.target: mount.writable for mount in predicting.mounts} == {
-        "/work": False,
-        "/data": False,
-        "/model": False,
-        "/predictions": True,
+        REPOSITORY: False,
+        DATA: False,
+        MODEL: False,
+        PREDICTIONS: True,
     }
     seen = {mount.target: Path(mount.source).name for mount in training.mounts}
-    assert seen == {"/work": "tree", "/data": "fit", "/out": "out"}
+    assert seen == {REPOSITORY: "tree", DATA: "fit", OUT: "out"}
 
 
 async def test_training_time_is_the_least_of_what_is_asked_allowed_and_left(work: Work) -> None:

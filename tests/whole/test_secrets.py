@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from activities.delivery.bundle import DATA, OUT, REPOSITORY
 from activities.execution.folder import JobFolder
 from activities.execution.jobs import LocalJobs
 from activities.workspace.layout import Layout
@@ -48,9 +49,9 @@ def training(layout: Layout) -> JobSpec:
 def snooping(spec: JobSpec, tree: Path, out: Path) -> JobSpec:
     """The same first step with other code in its tree, and an output folder of its own."""
     step: Step = spec.steps[0]
-    given = {"/work": str(tree), "/out": str(out)}
+    given = {REPOSITORY: str(tree), OUT: str(out)}
     mounts = [m.model_copy(update={"source": given.get(m.target, m.source)}) for m in step.mounts]
-    assert {"/work", "/out", "/data"} <= {mount.target for mount in mounts}
+    assert {REPOSITORY, OUT, DATA} <= {mount.target for mount in mounts}
     step = step.model_copy(update={"mounts": tuple(mounts), "seconds": 120.0, "expect": (f"{out}/seen.json",)})
     return spec.model_copy(update={"steps": (step,), "deadline": None})
 
@@ -89,7 +90,7 @@ async def seen(house: House, delivered: Delivered, tmp_path_factory: pytest.Temp
 
 def test_it_sees_the_view_that_it_trains_on(seen: Seen) -> None:
     """So that what follows is not true of code that sees nothing at all."""
-    [data] = [Path(mount.source) for mount in mounts(seen) if mount.target == "/data"]
+    [data] = [Path(mount.source) for mount in mounts(seen) if mount.target == DATA]
     assert seen.sees(data / "train.csv")
 
 
@@ -102,7 +103,7 @@ def test_it_sees_no_withheld_label_and_not_the_data_as_it_was_given(seen: Seen) 
 
 
 def test_of_what_is_withheld_it_sees_the_rows_to_fit_on_and_no_other_part(seen: Seen) -> None:
-    [data] = [Path(mount.source) for mount in mounts(seen) if mount.target == "/data"]
+    [data] = [Path(mount.source) for mount in mounts(seen) if mount.target == DATA]
     public = {path.stat().st_ino for path in files(seen.layout.view)}  # test inputs, linked into every part
     others = [
         path for path in files(seen.layout.withheld) if data not in path.parents and path.stat().st_ino not in public
