@@ -32,11 +32,10 @@ class Unconfined:
         label: str = "",
     ) -> Command:
         root = self._links(step, label)
-        given = surroundings.variables(step, environment, variables, temporary=str(root / "tmp"))
-        moved = {name: self._moved(value, step, root) for name, value in given.items()}
-        moved[MARK] = str(self.scratch.parent)
-        words = [self._moved(word, step, root) for word in surroundings.argv(step, environment)]
-        settings = [f"{name}={value}" for name, value in moved.items()]
+        moved = self._moved(step, root)
+        given = surroundings.variables(moved, environment, variables, temporary=str(root / "tmp"))
+        settings = [f"{name}={value}" for name, value in {**given, MARK: str(self.scratch.parent)}.items()]
+        words = surroundings.argv(moved, environment)
         return Command(("/usr/bin/env", "-i", f"--chdir={root}{step.workdir}", *settings, *words))
 
     def clean(self, label: str) -> None:
@@ -52,8 +51,15 @@ class Unconfined:
             place.symlink_to(mount.source)
         return root
 
-    def _moved(self, word: str, step: Step, root: Path) -> str:
-        """The word with the step's own paths (/data, /out, ...) where they are in truth."""
+    def _moved(self, step: Step, root: Path) -> Step:
+        """The step with its own paths (/data, /out, ...) where they are in truth.
+
+        Only in its own words and variables: on the host, its environment or its scratch may lie below such a name, too.
+        """
         tops = sorted({f"/{mount.target.strip('/').split('/')[0]}" for mount in step.mounts}, key=len, reverse=True)
-        pattern = "|".join(map(re.escape, tops))
-        return re.sub(rf"(?<![\w./-])({pattern})(?![\w.-])", rf"{root}\1", word) if tops else word
+        if not tops:
+            return step
+        inside = re.compile(rf"(?<![\w./-])({'|'.join(map(re.escape, tops))})(?![\w.-])")
+        argv = tuple(inside.sub(rf"{root}\1", word) for word in step.argv)
+        environment = {name: inside.sub(rf"{root}\1", value) for name, value in step.environment.items()}
+        return step.model_copy(update={"argv": argv, "environment": environment})

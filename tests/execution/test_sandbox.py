@@ -14,6 +14,7 @@ from activities.execution.bubblewrap import Bubblewrap
 from activities.execution.container import IMAGE, Container
 from activities.execution.unconfined import Unconfined
 from schemas.job import Limits, Mount, Step
+from tests.execution.conftest import Bench, with_mount
 
 STEP = Step(
     name="train",
@@ -106,6 +107,24 @@ def test_without_a_sandbox_paths_are_where_they_are_in_truth(tmp_path: Path) -> 
     assert (root / "out").readlink() == Path("/host/out")
     Unconfined(tmp_path).clean("abc-0")
     assert not root.exists()
+
+
+@pytest.mark.parametrize("taken", ["environment", "interpreter"])
+async def test_without_a_sandbox_a_python_below_one_of_the_steps_own_paths_runs_where_it_is(
+    bench: Bench, taken: str
+) -> None:
+    bench.jobs = bench.another("none")
+    view = bench.root / "view"
+    view.mkdir()
+    (view / "train.csv").write_text("a\n")
+    place = str(bench.environment.parent) if taken == "environment" else sys.base_prefix
+    code = "import os, sys\nprint(sys.prefix, os.environ['VIRTUAL_ENV'])\n"
+    code += "print(open(sys.argv[1]).read() + open(os.environ['SEEN']).read())\n"
+    seen = f"{place}/train.csv"
+    step = bench.step(code, argv=("python", "train.py", seen), environment={"SEEN": seen})
+    state = await bench.run(with_mount(step, view, place))
+    assert state.phase == "done", bench.jobs.log(state.id)
+    assert bench.jobs.log(state.id).split()[-4:] == [str(bench.environment), str(bench.environment), "a", "a"]
 
 
 def test_an_environment_below_one_of_the_steps_own_paths_is_shown_elsewhere(tmp_path: Path) -> None:
