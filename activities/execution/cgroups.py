@@ -5,6 +5,7 @@ Version 2 with `memory` and `pids` delegated (systemd: `Delegate=yes`, `Delegate
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -66,7 +67,7 @@ class Group:
 
 
 def group(label: str, limits: Limits) -> Group | None:
-    """A new group with these limits, or None on a host where none can be made."""
+    """A new group with these limits, or None on a host where none can be made that takes processes."""
     for place in _places():
         made = Group(*(folder / f"{PREFIX}{label}" for folder in place))
         try:
@@ -74,7 +75,8 @@ def group(label: str, limits: Limits) -> Group | None:
             for folder in made.folders:
                 folder.mkdir(exist_ok=True)
             _limit(made, limits)
-        except OSError:
+            _try(made)
+        except (OSError, subprocess.SubprocessError):
             made.remove()
             continue
         return made
@@ -125,6 +127,13 @@ def _limit(made: Group, limits: Limits) -> None:
     _write(made.memory / "memory.max", size)
     if (made.memory / "memory.swap.max").exists():
         _write(made.memory / "memory.swap.max", "0")
+
+
+def _try(made: Group) -> None:
+    """Has a process join it. Where one may not, nobody would bound a job: its supervisor leaves that to the group."""
+    join = 'for file; do echo 0 > "$file" || exit 1; done'
+    files = [str(folder / "cgroup.procs") for folder in made.folders]
+    subprocess.run(["/bin/sh", "-c", join, "sh", *files], capture_output=True, check=True)
 
 
 def _places() -> Iterator[tuple[Path, Path]]:

@@ -86,6 +86,14 @@ def test_a_group_without_the_files_that_limit_it_is_not_taken(tree: Path) -> Non
     assert not (tree / "aibuildai-x-0").exists()
 
 
+def test_a_group_that_takes_no_process_is_not_taken(tree: Path) -> None:
+    """Else a job that is not in it would be bounded by nobody: the supervisor leaves it to the kernel."""
+    made = as_the_kernel_makes(tree / "worker" / "aibuildai-x-0")
+    (made / "cgroup.procs").unlink()
+    (made / "cgroup.procs").mkdir()  # which refuses to be written by root, too
+    assert cgroups.group("x-0", LIMITS) is None
+
+
 def test_without_control_groups_at_all_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cgroups, "PROCESS", tmp_path)
     assert cgroups.group("x-0", LIMITS) is None
