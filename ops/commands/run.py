@@ -15,66 +15,88 @@ from ops.recorded import recorded
 from ops.settings import Settings
 from ops.showing import show
 
-SET_HELP = (
-    "Any setting or limit, such as refit=false, parallel=2, routing=true, or one role's own: models.tuner=NAME, "
-    "efforts.coder=max, fallbacks.manager=NAME. May be given several times."
-)
+TaskFolder = Annotated[
+    Path | None, typer.Argument(metavar="TASK", help="A folder with task.yaml, or with a description and data.")
+]
+TaskName = Annotated[str | None, typer.Option(help="The task's name.")]
+DataDir = Annotated[Path | None, typer.Option(help="The data, where TASK is not given or has none.")]
+Instruction = Annotated[str | None, typer.Option(help="The task in words, or @FILE.")]
+PlaygroundDir = Annotated[Path | None, typer.Option(help="Where the run's folder goes (HOME/runs).")]
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="Who thinks, in all roles: playbook (the default, no language model), claude-NAME, bedrock/NAME, "
+        "vertex/NAME, foundry/NAME, or server/NAME for a server at ANTHROPIC_BASE_URL."
+    ),
+]
+Effort = Annotated[str | None, typer.Option(help="How much a language model thinks: low, medium, high, xhigh or max.")]
+Fallback = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Asked while a role's own model is not to be had, or refuses.")
+]
+NoWeb = Annotated[bool, typer.Option("--no-web", help="The designer does not search the web.")]
+Record = Annotated[bool, typer.Option("--record", help="Keep every exchange with a language model, for --replay.")]
+Replay = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN", help="Answer from that recorded run, without a network; its task and settings are taken over."
+    ),
+]
+
+MaxDollars = Annotated[float | None, typer.Option(help="What language models may cost in all.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Tokens of language models at most, of every kind.")]
+MaxAgentCalls = Annotated[int | None, typer.Option(help="Invocations of roles at most.")]
+TrainingMinutes = Annotated[float | None, typer.Option(help="One training at most.")]
+Minutes = Annotated[float | None, typer.Option("--minutes", "--pipeline-budget-minutes", help="The whole run (60).")]
+
+Candidates = Annotated[
+    int | None, typer.Option("--candidates", "--num-candidates", help="Candidates that get code (3).")
+]
+Policy = Annotated[
+    str | None, typer.Option(help="What decides: agent (the manager, the default) or greedy (a search in code).")
+]
+Seed = Annotated[int | None, typer.Option(help="Of splits and of all chance (0).")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any setting or limit, such as refit=false, parallel=2, routing=true, or one role's own: "
+        "models.tuner=NAME, efforts.coder=max, fallbacks.manager=NAME. May be given several times.",
+    ),
+]
+NoForm = Annotated[bool, typer.Option("--no-form", help="Accepted; there is no form.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return at once; the run goes on.")]
 
 
 def add(app: typer.Typer) -> None:
     app.command(name="run", help="Build a model from a task, and show how it goes.")(run)
 
 
-def run(  # one parameter for each flag
+def run(
     context: typer.Context,
-    task: Annotated[
-        Path | None, typer.Argument(metavar="TASK", help="A folder with task.yaml, or with a description and data.")
-    ] = None,
-    task_name: Annotated[str | None, typer.Option(help="The task's name.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="The data, where TASK is not given or has none.")] = None,
-    instruction: Annotated[str | None, typer.Option(help="The task in words, or @FILE.")] = None,
-    playground_dir: Annotated[Path | None, typer.Option(help="Where the run's folder goes (HOME/runs).")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Who thinks, in all roles: playbook (the default, no language model), claude-NAME, bedrock/NAME, "
-            "vertex/NAME, foundry/NAME, or server/NAME for a server at ANTHROPIC_BASE_URL."
-        ),
-    ] = None,
-    effort: Annotated[
-        str | None, typer.Option(help="How much a language model thinks: low, medium, high, xhigh or max.")
-    ] = None,
-    fallback: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Asked while a role's own model is not to be had, or refuses.")
-    ] = None,
-    no_web: Annotated[bool, typer.Option("--no-web", help="The designer does not search the web.")] = False,
-    max_dollars: Annotated[float | None, typer.Option(help="What language models may cost in all.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens of language models at most, of every kind.")] = None,
-    record: Annotated[
-        bool, typer.Option("--record", help="Keep every exchange with a language model, for --replay.")
-    ] = False,
-    replay: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Answer from that recorded run, without a network; its task and settings are taken over.",
-        ),
-    ] = None,
-    max_agent_calls: Annotated[int | None, typer.Option(help="Invocations of roles at most.")] = None,
-    run_budget_minutes: Annotated[float | None, typer.Option(help="One training at most.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", "--pipeline-budget-minutes", help="The whole run (60).")
-    ] = None,
-    candidates: Annotated[
-        int | None, typer.Option("--candidates", "--num-candidates", help="Candidates that get code (3).")
-    ] = None,
-    policy: Annotated[
-        str | None, typer.Option(help="What decides: agent (the manager, the default) or greedy (a search in code).")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of splits and of all chance (0).")] = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET_HELP)] = None,
-    no_form: Annotated[bool, typer.Option("--no-form", help="Accepted; there is no form.")] = False,  # noqa: ARG001
-    detach: Annotated[bool, typer.Option("--detach", help="Return at once; the run goes on.")] = False,
+    task: TaskFolder = None,
+    task_name: TaskName = None,
+    data_dir: DataDir = None,
+    instruction: Instruction = None,
+    playground_dir: PlaygroundDir = None,
+    model: Model = None,
+    effort: Effort = None,
+    fallback: Fallback = None,
+    no_web: NoWeb = False,
+    max_dollars: MaxDollars = None,
+    max_tokens: MaxTokens = None,
+    record: Record = False,
+    replay: Replay = None,
+    max_agent_calls: MaxAgentCalls = None,
+    run_budget_minutes: TrainingMinutes = None,
+    minutes: Minutes = None,
+    candidates: Candidates = None,
+    policy: Policy = None,
+    seed: Seed = None,
+    sets: Sets = None,
+    no_form: NoForm = False,  # noqa: ARG001  # as its help says
+    detach: Detach = False,
     json: Json = False,
 ) -> int:
     settings = here(context)
