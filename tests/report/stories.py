@@ -46,12 +46,15 @@ def whole(folder: Path, *, hostile: str = "", cast_model: str = "playbook", sand
     )
     made.tell(12, InvocationReported(invocation="setup.1", report=setup))
     made.tell(12.1, PhaseEntered(phase="EXPLORING"))
-    _explore(cast, hostile)
+    trees, linear = _begin(cast, hostile)
+    _train(cast, hostile)
+    _combine(cast, trees, linear)
     _deliver(cast)
     return made.save()
 
 
-def _explore(cast: Cast, hostile: str) -> None:
+def _begin(cast: Cast, hostile: str) -> tuple[str, str]:
+    """Three candidates are designed and coded, one of them in a second attempt. The first two's revisions."""
     made = cast.made
     cast.turn(
         13, 1, "Three different families first." + hostile,
@@ -59,8 +62,8 @@ def _explore(cast: Cast, hostile: str) -> None:
         Design(candidate=2, brief="A linear model on character n-grams."),
         Design(candidate=3, brief="A small network on the characters."),
     )  # fmt: skip
-    one = cast.design(13.2, 19, 1, 1, "boosted trees", "LightGBM on counted fragments" + hostile, answer="use1.0")
-    two = cast.design(13.3, 20, 2, 2, "linear", "Ridge on character n-grams", answer="use1.1")
+    trees = cast.design(13.2, 19, 1, 1, "boosted trees", "LightGBM on counted fragments" + hostile, answer="use1.0")
+    linear = cast.design(13.3, 20, 2, 2, "linear", "Ridge on character n-grams", answer="use1.1")
     cast.design(13.4, 22, 3, 3, "network", "Convolutions over characters", answer="use1.2")
     cast.turn(23, 2, "All three are different enough.", *(Code(candidate=n, brief="As designed.") for n in (1, 2, 3)))
     cast.code(23.5, 48, 4, 1, answer="use2.0")
@@ -70,6 +73,12 @@ def _explore(cast: Cast, hostile: str) -> None:
     made.tell(41, AttemptFailed(invocation="coder.3.6", attempt=1, cause="platform", error=lost, again=True))
     report = CodeReport(invocation="coder.3.6", attempt=2, candidate=3, revision="06c" * 13 + "c", summary="Done.")
     made.tell(66, InvocationReported(invocation="coder.3.6", report=report))
+    return trees, linear
+
+
+def _train(cast: Cast, hostile: str) -> None:
+    """Two are tuned, while a decision is refused, a person speaks, and the run is paused."""
+    made = cast.made
     cast.turn(
         49, 3, "", Tune(candidate=1, minutes=2, brief="Learning rate, then leaves."), Wait(why="coder 3 still works")
     )
@@ -92,7 +101,12 @@ def _explore(cast: Cast, hostile: str) -> None:
     )  # fmt: skip
     made.tell(180, RunPaused(by="person", why="another job needs the machine"))
     made.tell(214, RunResumed())
-    parents = (Parent(candidate=1, revision=one), Parent(candidate=2, revision=two))
+
+
+def _combine(cast: Cast, trees: str, linear: str) -> None:
+    """The third is tuned and discarded; the first two become the parents of a fourth."""
+    made = cast.made
+    parents = (Parent(candidate=1, revision=trees), Parent(candidate=2, revision=linear))
     cast.turn(
         215, 5, "The network next; and a revision of 1 with the n-grams of 2.",
         Tune(candidate=3, minutes=1, brief="Epochs."),
@@ -100,7 +114,7 @@ def _explore(cast: Cast, hostile: str) -> None:
     )  # fmt: skip
     cast.design(
         215.5, 223, 10, 4, "boosted trees", "LightGBM on fragments and the linear model's output",
-        answer="use5.1", parents=((1, one), (2, two)),
+        answer="use5.1", parents=((1, trees), (2, linear)),
     )  # fmt: skip
     cast.tune(
         216, 268, 9, 3, [(1.9, True, "quick look"), (None, False, "wider"), (0.94, False, "narrower")], answer="use5.0"
