@@ -7,28 +7,22 @@ from schemas.base import RunRef
 from schemas.candidate import Candidate, Trial
 from schemas.decision import Tune
 from schemas.event import DecisionRefused, InvocationReported, PersonSteered, TrialScored
-from schemas.metric import Direction, Metric, Score
+from schemas.metric import Score
 from schemas.role import AggregateRequest, CodeRequest, DesignRequest, Role, SetupRequest, TuneReport, TuneRequest
 from schemas.state import Answer, Board, InFlight, ManageRequest
 from schemas.task import Split, Task
+from tests.regression import RMSE, regression
 
-RMSE = Metric(name="rmse", direction=Direction.LOWER, predicts="value")
 SCORE = Score(metric=RMSE, value=0.5, low=0.45, high=0.55, rows=900)
-TASK = Task(
-    name="houses",
-    kind="regression",
-    metric=RMSE,
-    split=Split(kind="group", column="town", folds=5, why="towns are not shared"),
-    train="train.csv",
-    test="test.csv",
-    sample_submission="sample_submission.csv",
-    id="id",
-    targets=("price",),
-    classes=("a", "b"),
-    prediction_columns=("id", "price"),
-    train_only=("sold_by",),
+TASK = regression(
+    "houses",
+    "price",
     rows=4_000,
     test_rows=400,
+    split=Split(kind="group", column="town", folds=5, why="towns are not shared"),
+    sample_submission="sample_submission.csv",
+    classes=("a", "b"),
+    train_only=("sold_by",),
     settled={"metric": "named in the description"},
 )
 CARD = Candidate(
@@ -43,6 +37,12 @@ CARD = Candidate(
     last="it went well",
 )
 FRESH = Candidate(number=2)
+HAPPENINGS = (
+    PersonSteered(note="prefer small models"),
+    TrialScored(invocation="tuner.1.3", candidate=1, job="tuner.1.3.j2", revision="b" * 40, score=SCORE, seconds=9.0),
+    InvocationReported(invocation="tuner.1.3", report=TuneReport(invocation="tuner.1.3", candidate=1, summary="tuned")),
+    DecisionRefused(turn=2, decision=Tune(candidate=1, minutes=5, brief="more"), why="it is at work"),
+)
 
 
 def board(**more: object) -> Board:
@@ -61,30 +61,23 @@ def board(**more: object) -> Board:
     return Board.model_validate(fields)
 
 
-def requests(folder: Path, *, deadline: datetime | None = None, task: Task = TASK) -> dict[str, object]:
-    """By a name that says which."""
-    until = deadline or datetime.now(UTC) + timedelta(minutes=5)
-    run = RunRef(id="run", folder=str(folder))
-    common = {"run": run, "task": task, "deadline": until}
-    flight = InFlight(invocation="coder.2.5", role=Role.CODER, candidate=2, started=until, deadline=until)
-    happenings = (
-        PersonSteered(note="prefer small models"),
-        TrialScored(
-            invocation="tuner.1.3", candidate=1, job="tuner.1.3.j2", revision="b" * 40, score=SCORE, seconds=9.0
-        ),
-        InvocationReported(
-            invocation="tuner.1.3", report=TuneReport(invocation="tuner.1.3", candidate=1, summary="tuned")
-        ),
-        DecisionRefused(turn=2, decision=Tune(candidate=1, minutes=5, brief="more"), why="it is at work"),
-    )
-    full = board(
-        in_flight=(flight,),
+def busy(until: datetime) -> Board:
+    """With a coder at work, and every limit in force."""
+    return board(
+        in_flight=(InFlight(invocation="coder.2.5", role=Role.CODER, candidate=2, started=until, deadline=until),),
         agent_calls_left=4,
         dollars_left=1.5,
         tokens_left=1_000,
         training_seconds=60.0,
         longest_training=40.0,
     )
+
+
+def requests(folder: Path, *, deadline: datetime | None = None, task: Task = TASK) -> dict[str, object]:
+    """By a name that says which."""
+    until = deadline or datetime.now(UTC) + timedelta(minutes=5)
+    run = RunRef(id="run", folder=str(folder))
+    common = {"run": run, "task": task, "deadline": until}
     return {
         "setup": SetupRequest(invocation="setup.1", **common),
         "designer, new": DesignRequest(invocation="designer.1.2", candidate=1, brief="be bold", **common),
@@ -119,9 +112,9 @@ def requests(folder: Path, *, deadline: datetime | None = None, task: Task = TAS
         "manager": ManageRequest(
             invocation="manager.3",
             turn=3,
-            board=full,
+            board=busy(until),
             answers=(Answer(tool_use="u1", text="tuner.1.3 has begun"),),
-            happenings=happenings,
+            happenings=HAPPENINGS,
             **common,
         ),
     }

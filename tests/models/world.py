@@ -13,10 +13,9 @@ from activities.models.playbook import Playbook
 from schemas.base import RunRef
 from schemas.candidate import Candidate, Trial
 from schemas.message import Message, ModelRequest, Reply, TextBlock, ToolResultBlock, ToolUseBlock
-from schemas.metric import Direction, Metric, Score
+from schemas.metric import Metric, Score
 from schemas.profile import ColumnProfile, DataProfile, TargetProfile
 from schemas.role import Request
-from schemas.task import Split, Task
 from schemas.tool import (
     Checked,
     Curve,
@@ -29,23 +28,11 @@ from schemas.tool import (
     Trained,
     Written,
 )
+from tests.regression import RMSE, regression
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
-RMSE = Metric(name="rmse", direction=Direction.LOWER, predicts="value")
 RUN = RunRef(id="run", folder="/runs/run")
-TASK = Task(
-    name="bikes",
-    kind="regression",
-    metric=RMSE,
-    split=Split(kind="random"),
-    train="train.csv",
-    test="test.csv",
-    id="id",
-    targets=("count",),
-    prediction_columns=("id", "count"),
-    rows=8_000,
-    test_rows=2_000,
-)
+TASK = regression("bikes", "count", rows=8_000, test_rows=2_000)
 PROFILE = DataProfile(
     rows=8_000,
     test_rows=2_000,

@@ -8,28 +8,16 @@ from schemas.budget import Budget, Clock
 from schemas.candidate import Trial
 from schemas.delivery import Prepared
 from schemas.event import Event, InvocationStarted, RunPrepared, RunStarted
-from schemas.metric import Direction, Metric, Score
+from schemas.metric import Metric, Score
 from schemas.role import ModelChoice, Role
 from schemas.run import RunSettings, RunSpec
 from schemas.state import RunState
-from schemas.task import Split, Task
+from schemas.task import Task
+from tests.regression import RMSE, regression
 from workflows import fold, ledger
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-RMSE = Metric(name="rmse", direction=Direction.LOWER, predicts="value")
-TASK = Task(
-    name="toy",
-    kind="regression",
-    metric=RMSE,
-    split=Split(kind="random"),
-    train="train.csv",
-    test="test.csv",
-    id="id",
-    targets=("y",),
-    prediction_columns=("id", "y"),
-    rows=10_000,
-    test_rows=100,
-)
+TASK = regression("toy", "y", rows=10_000, test_rows=100)
 
 
 def spec(minutes: float = 60, folder: str = "/nowhere", **settings: Any) -> RunSpec:
