@@ -1,6 +1,7 @@
 """Invocations that fail: by the platform, by what is asked of them, or for want of a person."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from schemas.decision import Tune
 from schemas.event import AttemptFailed, InvocationFailed, RunPaused, RunResumed
 from schemas.person import Stop
-from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest, TuneRequest
+from schemas.role import AggregateReport, AggregateRequest, CodeReport, CodeRequest
 from schemas.state import Managed, ManageRequest
 from tests.workflows.facts import spec
 from tests.workflows.stage import Stage, entries, events, heard, plain_manager, staged, start, until
@@ -20,6 +21,27 @@ from workflows.build import BuildWorkflow
 
 pytestmark = pytest.mark.timeout(60)
 ADVICE = "the API key was refused\nOnce that is mended: aibuildai resume toy-1"
+
+
+def refused() -> ApplicationError:
+    return ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+
+
+async def at_once(request: Any) -> None:
+    """Nothing is waited for."""
+
+
+def needing(stage: Stage, role: str, times: int = 1, ready: Callable[[Any], Awaitable[object]] = at_once) -> None:
+    """Whoever has this part needs a person at first, and says so once it is ready to."""
+    left = iter([True] * times)
+
+    async def part(request: Any) -> Any:
+        if next(left, False):
+            await ready(request)
+            raise refused()
+        return await getattr(stage, f"_{role}")(request)
+
+    stage.parts[role] = part
 
 
 async def test_every_attempt_stands_in_history_and_ledger_under_its_own_id(client: Client) -> None:
@@ -59,14 +81,9 @@ async def test_an_invocation_that_keeps_failing_ends_only_itself(client: Client)
 
 
 async def test_what_needs_a_person_pauses_the_run_which_goes_on_from_the_same_place(client: Client) -> None:
-    broken = iter([True])
-
-    async def coder(request: CodeRequest) -> CodeReport:
-        if next(broken, False):
-            raise ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
-        return CodeReport(invocation=request.invocation, candidate=request.candidate, revision="code")
-
-    async with staged(client, Stage({"coder": coder})) as queue:
+    stage = Stage()
+    needing(stage, "coder")
+    async with staged(client, stage) as queue:
         handle = await start(client, queue, spec(candidates=1))
         paused = await until(handle, lambda state: state.paused == "system")
         assert paused.pause_why == ADVICE
@@ -79,7 +96,7 @@ async def test_what_needs_a_person_pauses_the_run_which_goes_on_from_the_same_pl
 
 async def test_a_stop_with_delivery_while_a_person_is_needed_delivers_without_that_person(client: Client) -> None:
     async def aggregator(request: AggregateRequest) -> AggregateReport:
-        raise ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
+        raise refused()
 
     async with staged(client, Stage({"aggregator": aggregator})) as queue:
         handle = await start(client, queue, spec(candidates=1))
@@ -91,21 +108,10 @@ async def test_a_stop_with_delivery_while_a_person_is_needed_delivers_without_th
     assert [failure.again for failure in failed] == [True, False]
 
 
-def refused() -> ApplicationError:
-    return ApplicationError("the API key was refused", type="NeedsPerson", non_retryable=True)
-
-
 @pytest.mark.parametrize("role", ["setup", "designer", "coder", "tuner", "manager", "aggregator"])
 async def test_whoever_needs_a_person_goes_on_in_its_own_invocation_after_resume(client: Client, role: str) -> None:
     stage = Stage()
-    broken = iter([True])
-
-    async def part(request: Any) -> Any:
-        if next(broken, False):
-            raise refused()
-        return await getattr(stage, f"_{role}")(request)
-
-    stage.parts[role] = part
+    needing(stage, role)
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spec(candidates=1))
         await until(handle, lambda state: state.paused == "system")
@@ -123,16 +129,7 @@ async def test_whoever_needs_a_person_goes_on_in_its_own_invocation_after_resume
 
 async def test_several_that_need_the_same_person_pause_the_run_once(client: Client) -> None:
     stage, meeting = Stage(), asyncio.Barrier(3)
-    broken = iter([True] * 3)
-
-    async def coder(request: CodeRequest) -> CodeReport:
-        if next(broken, False):
-            await meeting.wait()
-            raise refused()
-        report: CodeReport = await stage._coder(request)
-        return report
-
-    stage.parts["coder"] = coder
+    needing(stage, "coder", times=3, ready=lambda request: meeting.wait())
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spec(candidates=3))
         await until(handle, lambda state: state.paused == "system")
@@ -147,18 +144,13 @@ async def test_several_that_need_the_same_person_pause_the_run_once(client: Clie
 
 async def test_a_call_from_before_the_mending_does_not_pause_the_run_again(client: Client) -> None:
     stage, both, late = Stage(), asyncio.Barrier(2), asyncio.Event()
-    broken = iter([True] * 2)
 
-    async def coder(request: CodeRequest) -> CodeReport:
-        if next(broken, False):
-            await both.wait()
-            if request.candidate == 2:
-                await late.wait()
-            raise refused()
-        report: CodeReport = await stage._coder(request)
-        return report
+    async def ready(request: CodeRequest) -> None:
+        await both.wait()
+        if request.candidate == 2:
+            await late.wait()
 
-    stage.parts["coder"] = coder
+    needing(stage, "coder", times=2, ready=ready)
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spec(candidates=2))
         await until(handle, lambda state: state.paused == "system")
@@ -172,12 +164,7 @@ async def test_a_call_from_before_the_mending_does_not_pause_the_run_again(clien
 
 async def test_while_a_person_is_needed_an_invocations_time_does_not_run(client: Client) -> None:
     stage = Stage()
-    broken = iter([True])
-
-    async def tuner(request: TuneRequest) -> Any:
-        if next(broken, False):
-            raise refused()
-        return await stage._tuner(request)
+    needing(stage, "tuner")
 
     async def manager(request: ManageRequest) -> Managed:
         steps = [
@@ -185,7 +172,7 @@ async def test_while_a_person_is_needed_an_invocations_time_does_not_run(client:
         ]
         return Managed(invocation=request.invocation, decisions=tuple(steps), tool_uses=("t",) * len(steps))
 
-    stage.parts.update({"tuner": tuner, "manager": manager})
+    stage.parts["manager"] = manager
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spec(candidates=1))
         await until(handle, lambda state: state.paused == "system")

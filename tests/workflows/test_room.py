@@ -1,16 +1,19 @@
 """Too little room on disk: the run pauses, and goes on by itself once there is some."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
 from schemas.delivery import RoomFound, RoomRequest
 from schemas.event import AttemptFailed, RunPaused, RunResumed
 from schemas.person import Stop
+from schemas.state import RunState
 from tests.workflows.facts import spec
 from tests.workflows.skipping import skipping
 from tests.workflows.stage import Stage, entries, events, staged, start, until
@@ -32,8 +35,11 @@ def lacking(stage: Stage, role: str, times: int = 1) -> None:
     stage.parts[role] = part
 
 
-def waiting(stage: Stage) -> None:
-    """Nobody ever makes room."""
+@asynccontextmanager
+async def waiting(client: Client) -> AsyncIterator[WorkflowHandle[BuildWorkflow, RunState]]:
+    """A run that lacked room for its coder, where nobody ever makes some."""
+    stage = Stage()
+    lacking(stage, "coder")
 
     async def room(request: RoomRequest) -> RoomFound:
         while True:
@@ -41,6 +47,10 @@ def waiting(stage: Stage) -> None:
             await asyncio.sleep(0.05)
 
     stage.parts["room"] = room
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, lambda state: state.until_room is not None)
+        yield handle
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -82,12 +92,7 @@ async def test_several_that_lack_room_pause_the_run_once(client: Client) -> None
 
 
 async def test_a_person_may_resume_before_there_is_room(client: Client) -> None:
-    stage = Stage()
-    lacking(stage, "coder")
-    waiting(stage)
-    async with staged(client, stage) as queue:
-        handle = await start(client, queue, spec(candidates=1))
-        await until(handle, lambda state: state.until_room is not None)
+    async with waiting(client) as handle:
         await handle.execute_update(BuildWorkflow.resume)
         state = await handle.result()
         found = await entries(handle)
@@ -96,12 +101,7 @@ async def test_a_person_may_resume_before_there_is_room(client: Client) -> None:
 
 
 async def test_a_person_who_pauses_meanwhile_is_waited_for(client: Client) -> None:
-    stage = Stage()
-    lacking(stage, "coder")
-    waiting(stage)
-    async with staged(client, stage) as queue:
-        handle = await start(client, queue, spec(candidates=1))
-        await until(handle, lambda state: state.until_room is not None)
+    async with waiting(client) as handle:
         await handle.execute_update(BuildWorkflow.pause, "I make room")
         state = await handle.query(BuildWorkflow.state)
         assert (state.paused, state.until_room) == ("person", None)
@@ -110,12 +110,7 @@ async def test_a_person_who_pauses_meanwhile_is_waited_for(client: Client) -> No
 
 
 async def test_a_stop_ends_the_waiting(client: Client) -> None:
-    stage = Stage()
-    lacking(stage, "coder")
-    waiting(stage)
-    async with staged(client, stage) as queue:
-        handle = await start(client, queue, spec(candidates=1))
-        await until(handle, lambda state: state.until_room is not None)
+    async with waiting(client) as handle:
         await handle.execute_update(BuildWorkflow.stop, Stop(why="enough"))
         state = await handle.result()
     assert (state.phase, state.paused) == ("STOPPED", None)
