@@ -17,12 +17,13 @@ from schemas.event import (
     RunPrepared,
     RunStarted,
 )
-from schemas.job import JobPhase, JobPurpose, JobState, StepState
+from schemas.job import JobPhase, JobPurpose, JobState, StepState, Use
 from schemas.metric import Direction, Metric, Score
 from schemas.run import RunSettings, RunSpec
 from schemas.task import Split, Task
 
 BEGUN = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+USE = Use(cores=1.4, memory_mb=310.0, peak_memory_mb=512.0)
 RMSE = Metric(name="rmse", direction=Direction.LOWER, predicts="value")
 
 
@@ -51,7 +52,7 @@ class Made:
 
     def job(
         self, id: str, begun: float, ended: float, purpose: JobPurpose = "train", device: str = "cpu:0",
-        phase: JobPhase = "done",
+        phase: JobPhase = "done", use: Use | None = USE, limited_by: str = "kernel",
     ) -> None:  # fmt: skip
         state = JobState(
             id=id,
@@ -61,7 +62,16 @@ class Made:
             queued_at=BEGUN + timedelta(seconds=begun - 1),
             started_at=BEGUN + timedelta(seconds=begun),
             ended_at=BEGUN + timedelta(seconds=ended),
-            steps=(StepState(name=purpose, seconds=ended - begun, exit_code=0 if phase == "done" else 1),),
+            steps=(
+                StepState(
+                    name=purpose,
+                    seconds=ended - begun,
+                    exit_code=0 if phase == "done" else 1,
+                    peak_memory_mb=use.peak_memory_mb if use else None,
+                    use=use,
+                    limited_by=limited_by,
+                ),
+            ),
             problem=None if phase == "done" else "ran out of memory",
             sandbox="bubblewrap",
         )

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from activities.workspace.report import bills, costs, verdict, words
+from activities.workspace.report import bills, costs, usage, verdict, words
 from activities.workspace.report.facts import Facts
 from activities.workspace.report.page import templates
 
@@ -26,6 +26,7 @@ def card(facts: Facts, environment_lock: str) -> str:
         refit_note=verdict.refit_note(facts),
         split=words.split(facts.task.split) if facts.task else "",
         total=costs.total(facts),
+        usage=usage.sentence(facts),
         bills=bills,
         spoken=not costs.no_language_model(facts),
         web=verdict.web(facts),

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from activities.workspace.layout import Layout
-from activities.workspace.report import ancestry, bills, costs, curves, scores, svg, timeline, verdict, words
+from activities.workspace.report import ancestry, bills, costs, curves, scores, svg, timeline, usage, verdict, words
 from activities.workspace.report.events import outcome, people, troubles
 from activities.workspace.report.facts import Facts
 
@@ -32,6 +32,7 @@ def templates(*, autoescape: bool) -> Environment:
         dollars=words.dollars,
         cost=words.cost,
         share=words.share,
+        memory=words.memory,
         thousands=words.count,
         plural=words.plural,
         cut=svg.cut,
@@ -66,6 +67,8 @@ def page(facts: Facts, layout: Layout) -> str:
         "costs": costs.costs(facts),
         "total": costs.total(facts),
         "limits": costs.limits(facts),
+        "usage": usage.rows(facts),
+        "taken": usage.by_job(facts),
         "bills": bills,
         "most_calls": MOST_CALLS,
         "spoken": not costs.no_language_model(facts),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from activities.workspace.report import bills, costs, verdict, words
+from activities.workspace.report import bills, costs, usage, verdict, words
 from activities.workspace.report.facts import Facts
 from activities.workspace.report.sheets import A4, INK, MOST_ROWS, paragraph, plain
 from activities.workspace.report.svg import cut
@@ -19,6 +19,7 @@ def record(facts: Facts) -> list[Figure]:
         return []
     sheet = Figure(figsize=A4)
     top = table(sheet, 0.945, "Time and money", _costs(facts), (0.08, 0.3, 0.42, 0.54, 0.68, 0.8, 0.92))
+    top = paragraph(sheet, top + 0.03, [said] if (said := usage.sentence(facts)) else [], 8) - 0.03
     checks = [(f"{'passed' if f.passed else 'FAILED'}", f"{f.name}. {f.detail}") for f in _findings(facts)]
     top = table(sheet, top, "Final check", checks or [("", "No model was verified.")], (0.08, 0.16))
     data = facts.prepared.data.items() if facts.prepared else ()

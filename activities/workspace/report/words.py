@@ -93,6 +93,11 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
+def memory(megabytes: float) -> str:
+    """`640 MB`, `1.8 GB`."""
+    return f"{megabytes / 1024:.1f} GB" if megabytes >= 1000 else f"{megabytes:,.0f} MB"
+
+
 def dollars(amount: float | None) -> str:
     if amount is None:
         return "unknown"
