@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import statistics
 import sys
 import tempfile
@@ -35,13 +36,19 @@ async def _all(names: list[str], times: int | None, seed: int) -> bool:
     good = True
     for name in names:
         count, minutes = MANY.get(name, FEW)
-        with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-            home = Path(folder) / "home"
-            [tries] = await staged({name: times or count}, home, TASK, minutes=minutes, seed=seed)
+        folder = Path(tempfile.mkdtemp(prefix="faults-"))
+        try:
+            [tries] = await staged({name: times or count}, folder / "home", TASK, minutes=minutes, seed=seed)
+        except AssertionError as error:
+            tries = Tries(name, times or count, ended=f"{error}")
         print(row(tries), flush=True)
-        if not tries.delivered:
-            print(f"{name}: {tries.ended}", file=sys.stderr)
-        good = good and tries.good
+        if tries.moments:
+            print("killed at:", ", ".join(f"{moment} {kills}" for moment, kills in tries.moments.most_common()))
+        if tries.faults:
+            print(name, *tries.faults, f"see {folder}", sep="\n  ", file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
+        good = good and not tries.faults
     return good
 
 
@@ -53,7 +60,10 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     good = asyncio.run(_all(asked.only or [*FAULTS], asked.times, asked.seed))
-    print(f"{(time.monotonic() - began) / 60:.0f} min, seed {asked.seed}; {'nothing was lost' if good else 'LOST'}")
+    minutes = (time.monotonic() - began) / 60
+    print(
+        f"{minutes:.0f} min, seed {asked.seed}; {'nothing was lost or repeated' if good else 'NOT all as it must be'}"
+    )
     return 0 if good else 1
 
 

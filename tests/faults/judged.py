@@ -28,10 +28,7 @@ class Loss:
     started_twice: int = 0
     events: int = 0
     calls: int = 0
-
-    def __add__(self, other: "Loss") -> "Loss":
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Loss(*(one + two for one, two in pairs))
+    other: tuple[str, ...] = ()  # how the first events that were lost had been, and how they are
 
     @property
     def nothing(self) -> bool:
@@ -77,9 +74,10 @@ def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]]) -> Lo
         for name, started in one.started.items()
         if name not in jobs or str(jobs[name].started_at) != started
     }
-    lost = max((_missing(one.ledger, ledger) for one in before), default=0)
+    lost = {place for one in before for place in _changed(one.ledger, ledger)}
     gaps = len(ledger) - sum(entry["seq"] == place for place, entry in enumerate(ledger, 1))
-    return Loss(len(gone) + _asked_again(layout), len(again), lost + gaps, lost_calls(layout))
+    other = tuple(_told(one.ledger, ledger) for one in before if _changed(one.ledger, ledger))
+    return Loss(len(gone) + _asked_again(layout), len(again), len(lost) + gaps, lost_calls(layout), other)
 
 
 def lost_calls(layout: Layout) -> int:
@@ -87,8 +85,14 @@ def lost_calls(layout: Layout) -> int:
     return sum(spent(read(folder)).lost_calls for folder in journals.iterdir())
 
 
-def _missing(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> int:
-    return sum(entry not in after[place : place + 1] for place, entry in enumerate(before))
+def _changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[int]:
+    """The places of entries that are not what they were."""
+    return [place for place, entry in enumerate(before) if after[place : place + 1] != [entry]]
+
+
+def _told(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
+    place = _changed(before, after)[0]
+    return f"of {len(before)}, number {place + 1} was {before[place]} and is {after[place : place + 1]}"
 
 
 def _asked_again(layout: Layout) -> int:

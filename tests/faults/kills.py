@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.faults import judged
@@ -18,7 +19,10 @@ STEERED = 0.25  # share of kills that hit the control worker
 
 @dataclass(frozen=True)
 class Struck:
-    """One kill: seconds from death, and from the worker's return, until work went on; None where there was none."""
+    """One kill: seconds from death, and from the worker's return, until work went on; None where there was none.
+
+    `moment` is when it happened, which is "any" where the planned one did not come.
+    """
 
     queue: str
     moment: Moment
@@ -31,9 +35,10 @@ async def strike(stand: Stand, run: str, count: int, seed: int) -> tuple[list[St
     chance = random.Random(seed)
     done: list[Struck] = []
     before: list[Seen] = []
+    turns = {CONTROL: _turns(STEERING, chance), GPU: _turns(AGENTS, chance)}
     while len(done) < count and await _works(stand, run):
         queue = CONTROL if chance.random() < STEERED else GPU
-        moment = chance.choice(STEERING if queue == CONTROL else AGENTS)
+        moment = next(turns[queue])
         worker, layout = stand.workers[queue], stand.layout(run)
         before.append(judged.seen(layout, await stand.ledger(run)))
         worker.doom(Plan(moment=moment, nth=chance.randint(1, 3), seed=chance.randrange(2**31)))
@@ -45,6 +50,12 @@ async def strike(stand: Stand, run: str, count: int, seed: int) -> tuple[list[St
             worker.process.wait()
         done.append(await _went_on(stand, run, queue, moment, died))
     return done, before
+
+
+def _turns(moments: Sequence[Moment], chance: random.Random) -> Iterator[Moment]:
+    """Each kind of moment as often as the others, in an order of chance."""
+    while True:
+        yield from chance.sample(moments, len(moments))
 
 
 async def _works(stand: Stand, run: str) -> bool:

@@ -3,12 +3,15 @@
 import asyncio
 import random
 import signal
+import statistics
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from activities.execution.processes import supervisors
+from ops import workers
 from tests.faults import judged
 from tests.faults.judged import Loss, Seen
 from tests.faults.kills import GOES_ON, Struck, strike
@@ -18,6 +21,11 @@ from workflows.calls import ALIVE, CONTROL
 
 BEYOND = ALIVE.total_seconds() + 5.0  # for a worker to be taken for dead
 TRAINS = 240.0
+HANDED_OVER = 10.0
+AFTER_RETURN, AFTER_DEATH = (
+    15.0,
+    30.0,
+)  # seconds that work may take to go on, at the median: the second without a return
 
 
 @dataclass
@@ -25,17 +33,28 @@ class Tries:
     """What became of one kind of fault in one run."""
 
     fault: str
+    asked: int
     tried: int = 0
     since_death: list[float] = field(default_factory=list)  # seconds until work went on
-    since_return: list[float] = field(default_factory=list)
+    since_return: list[float] = field(default_factory=list)  # empty where another worker was there
+    moments: Counter[str] = field(default_factory=Counter)
     loss: Loss = field(default_factory=Loss)
     delivered: bool = False
     ended: str = ""
 
     @property
-    def good(self) -> bool:
-        """One call in flight may be lost for each time that a process died."""
-        return self.delivered and self.loss.nothing and self.loss.calls <= self.tried
+    def faults(self) -> list[str]:
+        """What is wrong, in words. One call in flight may be lost for each time that a process died."""
+        median = statistics.median(self.since_return or self.since_death or [0.0])
+        limit = AFTER_RETURN if self.since_return else AFTER_DEATH
+        wrong = {
+            f"it did not deliver: {self.ended}": not self.delivered,
+            f"{self.tried} of {self.asked} were tried": self.tried != self.asked,
+            f"something was lost or repeated: {self.loss}": not self.loss.nothing,
+            f"{self.loss.calls} calls in flight were lost": self.loss.calls > self.tried,
+            f"work took {median:.0f} s to go on, at the median; {limit:.0f} is the most": median > limit,
+        }
+        return [words for words, holds in wrong.items() if holds]
 
 
 @dataclass
@@ -64,11 +83,23 @@ class Scene:
             assert time.time() < until, f"no agent's job runs within {TRAINS:.0f} s"
             await asyncio.sleep(LOOK)
 
-    async def goes_on(self, size: int, died: float, returned: float) -> None:
+    async def goes_on(self, size: int, died: float, returned: float | None = None) -> None:
+        """Once more is in the journals; `returned` is when a worker came back, where there was no other."""
+        self.tries.tried += 1
         at = await grown(self.stand.layout(self.run), size, within=GOES_ON)
         assert at is not None, f"work did not go on within {GOES_ON:.0f} s"
+        self._went_on(at, died, returned)
+
+    async def answers(self, died: float, returned: float | None = None) -> None:
+        """Once the workflow answers."""
+        self.tries.tried += 1
+        await self.stand.state(self.run)
+        self._went_on(time.time(), died, returned)
+
+    def _went_on(self, at: float, died: float, returned: float | None) -> None:
         self.tries.since_death.append(at - died)
-        self.tries.since_return.append(max(at - returned, 0.0))
+        if returned is not None:
+            self.tries.since_return.append(max(at - returned, 0.0))
 
 
 Fault = Callable[[Scene, int], Awaitable[None]]
@@ -82,6 +113,7 @@ async def workers_killed(scene: Scene, times: int) -> None:
 
 def _count(tries: Tries, done: list[Struck]) -> None:
     tries.tried += len(done)
+    tries.moments.update(one.moment for one in done)
     tries.since_death += [one.since_death for one in done if one.since_death is not None]
     tries.since_return += [one.since_return for one in done if one.since_return is not None]
 
@@ -95,15 +127,7 @@ async def server_killed(scene: Scene, times: int) -> None:
         await stand.kill_server()
         await asyncio.sleep(scene.chance.uniform(0.0, 5.0))
         await stand.serve()
-        await _answers(scene, died)
-
-
-async def _answers(scene: Scene, died: float) -> None:
-    returned = time.time()
-    await scene.stand.state(scene.run)
-    scene.tries.tried += 1
-    scene.tries.since_death.append(time.time() - died)
-    scene.tries.since_return.append(time.time() - returned)
+        await scene.answers(died, time.time())
 
 
 async def all_killed(scene: Scene, times: int) -> None:
@@ -112,34 +136,26 @@ async def all_killed(scene: Scene, times: int) -> None:
     for _ in range(times):
         await scene.trains()
         size, died = await scene.look(), time.time()
-        await stand.kill_server()
-        for queue in (CONTROL, GPU):
-            await stand.end(queue, signal.SIGKILL)
+        await stand.kill_all()
         await stand.serve()
-        for queue in (CONTROL, GPU):
-            stand.work(queue)
-        returned = time.time()
-        scene.tries.tried += 1
-        await scene.goes_on(size, died, returned)
+        stand.work_all()
+        await scene.goes_on(size, died, time.time())
 
 
 async def machine_restarted(scene: Scene, times: int) -> None:
-    """Every process of the run dies, jobs and their supervisors too."""
+    """Every process of the run dies, jobs and their supervisors too; `aibuildai up` goes on with what is there."""
     stand = scene.stand
     for _ in range(times):
-        job = await scene.trains()
+        await scene.trains()
         size, died = await scene.look(), time.time()
-        for queue in (CONTROL, GPU):
-            await stand.end(queue, signal.SIGKILL)
-        for process in supervisors(str(stand.layout(scene.run).job(job).resolve())):
-            process.kill()
-        await stand.kill_server()
-        await stand.serve()
-        for queue in (CONTROL, GPU):
-            stand.work(queue)
-        returned = time.time()
-        scene.tries.tried += 1
-        await scene.goes_on(size, died, returned)
+        await stand.kill_all()
+        for name in judged.states(stand.layout(scene.run)):
+            for process in supervisors(str(stand.layout(scene.run).job(name).resolve())):
+                process.kill()
+        await stand.brought_up()
+        await scene.goes_on(size, died, time.time())
+        await asyncio.to_thread(workers.shut, stand.settings)
+        stand.work_all()
 
 
 async def told_to_end(scene: Scene, times: int) -> None:
@@ -149,9 +165,8 @@ async def told_to_end(scene: Scene, times: int) -> None:
         await scene.trains()
         size, died = await scene.look(), time.time()
         took = await stand.end(GPU, signal.SIGTERM)
-        assert took < 20.0, f"a worker took {took:.0f} s to hand over"
+        assert took < HANDED_OVER, f"a worker took {took:.0f} s to hand over"
         stand.work(GPU)
-        scene.tries.tried += 1
         await scene.goes_on(size, died, time.time())
 
 
@@ -166,11 +181,28 @@ async def frozen(scene: Scene, times: int) -> None:
         old.process.send_signal(signal.SIGSTOP)
         size, died = written(stand.layout(scene.run)), time.time()
         stand.work(GPU)
-        scene.tries.tried += 1
-        await scene.goes_on(size, died, died)
+        await scene.goes_on(size, died)
         old.process.send_signal(signal.SIGCONT)
         await asyncio.sleep(BEYOND / 2)  # for it to write what it still can
         await stand.end(f"frozen.{number}")
+
+
+async def steering_frozen(scene: Scene, times: int) -> None:
+    """The same with the control worker, which steers the run and keeps its books."""
+    stand = scene.stand
+    for number in range(times):
+        await scene.trains()
+        await scene.look()
+        old = stand.workers.pop(CONTROL)
+        stand.workers[f"frozen.control.{number}"] = old
+        old.process.send_signal(signal.SIGSTOP)
+        died = time.time()
+        stand.work(CONTROL)
+        await scene.answers(died)
+        await asyncio.sleep(BEYOND)  # for another to take over what it was at
+        old.process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(BEYOND / 2)
+        await stand.end(f"frozen.control.{number}")
 
 
 async def cut_off(scene: Scene, times: int) -> None:
@@ -219,8 +251,7 @@ async def second_worker(scene: Scene, times: int) -> None:
         stand.work(GPU, name=f"second.{number}")
         size, died = await scene.look(), time.time()
         await stand.end(GPU, signal.SIGKILL)
-        scene.tries.tried += 1
-        await scene.goes_on(size, died, died)
+        await scene.goes_on(size, died)
         stand.workers[GPU] = stand.workers.pop(f"second.{number}")
 
 
@@ -231,6 +262,7 @@ FAULTS: dict[str, Fault] = {
     "machine restarted": machine_restarted,
     "worker told to end (SIGTERM)": told_to_end,
     "worker frozen, then back": frozen,
+    "control worker frozen, then back": steering_frozen,
     "worker cut off, then back": cut_off,
     "one of two workers killed": second_worker,
 }
@@ -243,7 +275,7 @@ async def staged(faults: Mapping[str, int], home: Path, task: Path, *, minutes: 
         run = await stand.run(task, "--minutes", minutes, "--candidates", 2)
         chance, before, done = random.Random(seed), list[Seen](), list[Tries]()
         for fault, times in faults.items():
-            scene = Scene(stand, run, chance, Tries(fault), before)
+            scene = Scene(stand, run, chance, Tries(fault, times), before)
             await FAULTS[fault](scene, times)
             done.append(scene.tries)
         state = await stand.ended(run, minutes * 60 + 300)

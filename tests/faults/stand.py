@@ -69,8 +69,7 @@ class Stand:
         stand.settings.logs.mkdir(exist_ok=True)
         try:
             await server.ensure(stand.settings)
-            for queue in (CONTROL, GPU):
-                stand.work(queue)
+            stand.work_all()
             await stand.polled()
         except BaseException:
             await stand.down()
@@ -146,8 +145,23 @@ class Stand:
         os.kill(process.pid, signal.SIGKILL)
         assert await asyncio.to_thread(gone, process, seconds=10.0)
 
+    async def kill_all(self) -> None:
+        """Server and workers, at once."""
+        await self.kill_server()
+        for name in [*self.workers]:
+            await self.end(name, signal.SIGKILL)
+
     async def serve(self) -> None:
         await server.ensure(self.settings)
+
+    def work_all(self) -> None:
+        for queue in (CONTROL, GPU):
+            self.work(queue)
+
+    async def brought_up(self) -> None:
+        """As a person does after the machine was off."""
+        found = await Shell(self.settings.home)("up")
+        assert found.code == 0, found.err + found.out
 
     async def down(self) -> None:
         for worker in self.workers.values():
@@ -156,6 +170,7 @@ class Stand:
                 worker.process.kill()
                 worker.process.wait()
         self.workers.clear()
+        await asyncio.to_thread(workers.shut, self.settings)
         await asyncio.to_thread(server.shut, self.settings)
 
     # --- runs -------------------------------------------------------------------------------------------------
