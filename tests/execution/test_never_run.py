@@ -1,16 +1,15 @@
-"""Generated code never has us run something of its own outside the sandbox: no module, no pickle, nothing of git's."""
+"""Generated code never has us run something of its own outside the sandbox: no module, no start-up file, no hook."""
 
-import ast
 import shutil
 import subprocess
+import venv
 from pathlib import Path
 
 import pytest
 
 from activities.workspace.repository import Repository
-from tests.execution.conftest import Bench
+from tests.execution.conftest import Bench, told
 
-PROJECT = Path(__file__).parents[2]
 EVIL = "import pathlib\npathlib.Path({marker!r}).write_text('ran')\n"
 
 
@@ -22,7 +21,7 @@ async def test_modules_named_as_ours_or_pythons_own_are_nobodys_but_its_own(benc
     step = bench.step(
         "import pathlib\n"
         f"for name in {names!r}:\n    path = pathlib.Path('/out', name)\n    path.parent.mkdir(exist_ok=True)\n"
-        f"    path.write_text({evil!r})\npathlib.Path('/out/evil.pth').write_text('import sitecustomize')\n"
+        f"    path.write_text({evil!r})\n"
     )
     tree = Path(step.mounts[0].source)
     for name in names:
@@ -33,31 +32,37 @@ async def test_modules_named_as_ours_or_pythons_own_are_nobodys_but_its_own(benc
     assert not marker.exists()
 
 
-def test_nothing_outside_the_sandbox_unpickles() -> None:
-    """What candidates leave may be a pickle, which is a program: no module of ours reads any. Recipes run inside."""
-    forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-    calls = {"read_pickle", "unsafe_load", "full_load", "unpack_archive", "extractall"}
-    found = []
-    for file in sorted(
-        path for name in ("activities", "ops", "schemas", "workflows") for path in PROJECT.glob(f"{name}/**/*.py")
-    ):
-        if file.is_relative_to(PROJECT / "activities" / "knowledge" / "recipes"):
-            continue
-        for node in ast.walk(ast.parse(file.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            called = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
-            loads_torch = called == "load" and isinstance(node, ast.Call) and _is(node, "torch")
-            loads_numpy = isinstance(node, ast.keyword) and node.arg == "allow_pickle"
-            if {name.split(".")[0] for name in names} & forbidden or called in calls or loads_torch or loads_numpy:
-                found.append(f"{file.relative_to(PROJECT)}:{getattr(node, 'lineno', '?')}")
-    assert found == []
+def start(environment: Path) -> None:
+    """Its Python, outside the sandbox, as installers do."""
+    subprocess.run([environment / "bin" / "python", "-I", "-c", ""], check=True)
 
 
-def _is(call: ast.Call, module: str) -> bool:
-    return (
-        isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id == module
+async def test_no_folder_from_which_python_takes_startup_files_can_be_written(bench: Bench) -> None:
+    """Python runs the `.pth` files of its environment at every start, outside the sandbox too: installers start it."""
+    marker = bench.root / "ran-outside"
+    own = bench.root / "environment"  # to be planted in below, and no other test's
+    venv.create(own)
+    bench.environment = own
+    line = f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n"
+    tries = (
+        "import pathlib, site, sys\n"
+        "for folder in {*sys.path[1:], *site.getsitepackages()}:\n"
+        "    try:\n"
+        f"        pathlib.Path(folder, 'evil.pth').write_text({line!r})\n"
+        "        print('written:', folder)\n"
+        "    except OSError as error:\n"
+        "        print('refused:', folder, error)\n"
     )
+    said = await told(bench, tries)
+    assert "written:" not in said
+    places = [path for path in own.rglob("site-packages") if not path.is_symlink()]
+    assert places
+    assert said.count("site-packages") >= len(places), "its environment's was tried"
+    start(own)
+    assert not marker.exists()
+    (places[0] / "evil.pth").write_text(line)
+    start(own)
+    assert marker.exists(), "so that it would have run"
 
 
 def as_git_alone_does(tree: Path) -> None:
