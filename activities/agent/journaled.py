@@ -32,6 +32,7 @@ class Journaled:
         self.turns = 0  # calls of models that were answered
         self.replies = 0  # those that belong to the conversation
         self._used = 0
+        self._sizes = sizes(live.window)
 
     async def ask(self, messages: Sequence[Message]) -> Reply:
         """The journaled reply, or a new one, which is on disk before it is returned.
@@ -43,13 +44,13 @@ class Journaled:
         self._acted = ()
         await self._make_room(messages)
         size, refused = 0, dict[str, str]()
-        while (replied := await self._said(messages, SIZES[size], refused)) is None or replied.part != "said":
+        while (replied := await self._said(messages, self._sizes[size], refused)) is None or replied.part != "said":
             if replied is None or replied.reply.stop_reason == "context_window":
                 await self._squeeze(messages, replied=replied is not None)
             elif replied.reply.stop_reason == "refusal":
                 refused[replied.asked or self._live.minds[0].name] = _refusal(replied.reply)
             else:
-                size = min(size + 1, len(SIZES) - 1)
+                size = min(size + 1, len(self._sizes) - 1)
         self.replies += 1
         self._keeping.answered(messages, replied)
         return replied.reply
@@ -77,7 +78,7 @@ class Journaled:
     async def _summed_up(self, messages: Sequence[Message]) -> Condensed:
         """By the model itself, which is asked as ever, so that its cache is read."""
         replied = await self._reply(
-            self._live.minds, SIZES[0], lambda: self._keeping.asked_to_sum_up(messages), lambda _reply: "summary"
+            self._live.minds, self._sizes[0], lambda: self._keeping.asked_to_sum_up(messages), lambda _reply: "summary"
         )
         usable = replied is not None and replied.reply.stop_reason not in ("refusal", "context_window")
         text = replied.reply.text if replied is not None and usable else ""
@@ -94,7 +95,7 @@ class Journaled:
             raise Impossible("; ".join(f"{name} {why}" for name, why in refused.items()))
 
         def part(reply: Reply) -> Part:
-            cut = reply.stop_reason == "max_tokens" and size < SIZES[-1]
+            cut = reply.stop_reason == "max_tokens" and size < self._sizes[-1]
             return "void" if cut or reply.stop_reason in ("refusal", "context_window") else "said"
 
         why = refused.get(self._live.minds[0].name, "")
@@ -163,3 +164,8 @@ class Recalled:
 
 def _refusal(reply: Reply) -> str:
     return f"refused to go on: {(reply.explanation or reply.text)[:400] or 'it gave no reason'}"
+
+
+def sizes(window: int | None) -> tuple[int, ...]:
+    """Of replies; those of a small model leave half of its window to what it reads."""
+    return SIZES if window is None else tuple(dict.fromkeys(min(size, window // 2) for size in SIZES))

@@ -46,6 +46,8 @@ class Keeping:
         self._size = known.size
         self._unread = max((end for end, bound in known.bound if bound - {live.bound}), default=0)
         self._numbers: dict[int, tuple[int, ...]] = {}
+        # the other half of a small window is for the reply
+        self._limit = live.context_tokens if live.window is None else min(live.context_tokens, live.window // 2)
 
     def sent(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """What a model is sent of the conversation now."""
@@ -72,7 +74,7 @@ class Keeping:
         since = self._condensed[-1].messages if self._condensed else 0
         if not self._size.tokens or messages[-1].role != "user" or len(messages) - since < FEWEST:
             return False
-        return self._tokens(messages) > self._live.context_tokens
+        return self._tokens(messages) > self._limit
 
     def recalled(self, turn: int) -> bool:
         """True if an older attempt condensed the conversation right after that turn."""
@@ -86,7 +88,7 @@ class Keeping:
         fixed = len(self._live.system) + sum(len(spec.model_dump_json()) for spec in self._live.toolbox.specs)
         before = fixed + context.characters(self.sent(messages))
         after = fixed + context.characters(self._outline(messages, [*self._condensed, step]).sent)
-        return step if self._tokens(messages) * after / before <= self._live.context_tokens / 2 else None
+        return step if self._tokens(messages) * after / before <= self._limit / 2 else None
 
     def squeezed(self, messages: Sequence[Message], turn: int) -> Condensed:
         """The next smaller form of what does not fit a model's window: without old results, then in short.

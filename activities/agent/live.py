@@ -17,6 +17,7 @@ from activities.agent.purse import Purse
 from activities.agent.records import Result
 from activities.agent.tracing import bound, span
 from activities.errors import ToolFailed
+from activities.models.prices import context_window
 from activities.tools.base import Call, Done, Toolbox, shortened
 from schemas.message import Effort, Message, ModelRequest, Reply, ToolUseBlock
 
@@ -53,6 +54,12 @@ class Live:
         """Names what thinking rests on before any message; newer code may have other prompts and tools."""
         parts = [self.system, *(spec.model_dump_json() for spec in self.toolbox.specs), str(self.web_searches)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    @cached_property
+    def window(self) -> int | None:
+        """Tokens that each of the models takes, as far as their windows are known."""
+        known = [context_window(mind.name) for mind in self.minds]
+        return min((size for size in known if size is not None), default=None)
 
     def request(self, turn: int, name: str, messages: Sequence[Message], max_tokens: int) -> ModelRequest:
         return ModelRequest(

@@ -82,6 +82,19 @@ async def test_old_results_are_cleared_at_the_limit_and_the_latest_stay(tmp_path
     thinking_fits(model.answered)
 
 
+async def test_a_small_window_is_kept_to_with_room_for_the_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Storm([*reads(14), calls(("write", {"name": "a", "text": "cut"}), stop_reason="max_tokens"), REPORT])
+    monkeypatch.setenv("AIBUILDAI_HOME", str(tmp_path))
+    small = {"input": 0.0, "output": 0.0, "context": 2 * LIMIT}
+    (tmp_path / "prices.json").write_text(json.dumps({"models": {"scripted": small}}))
+    await world_of(tmp_path / "run", model, tokens=120_000).attempt()
+    assert condensed(tmp_path / "run")
+    assert all(tokens(request) < LIMIT * 1.3 for request in model.answered)
+    assert {request.max_tokens for request in model.asked} == {16_000, LIMIT}
+
+
 async def test_between_two_times_what_is_sent_only_grows(tmp_path: Path) -> None:
     model = Storm([*reads(60), REPORT])
     await world_of(tmp_path, model).attempt()
