@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.faults.scenarios import FAULTS, Tries, staged
 
 TASK = Path(__file__).parents[2] / "examples" / "diabetes"
-MANY = {"worker killed at a planned moment": (50, 30.0)}  # kills, and minutes of the run
+MANY = {"worker killed at a planned moment": (50, 40.0)}  # kills, and minutes of the run
 FEW = (3, 6.0)
 HEAD = (
     "| fault | tried | seconds to go on, from death (median, most) | from return (median, most) |"

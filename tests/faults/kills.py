@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from tests.faults import judged
 from tests.faults.judged import Seen
-from tests.faults.moments import AGENTS, STEERING, Moment, Plan
+from tests.faults.moments import AGENTS, OFTEN, STEERING, Moment, Plan
 from tests.faults.stand import GPU, LOOK, Stand, grown, written
 from workflows.calls import CONTROL
 
-PATIENCE = 30.0  # seconds for a planned moment to come; then any moment will do
+PATIENCE = 20.0  # seconds for a planned moment to come; then any moment will do
 GOES_ON = 90.0
 STEERED = 0.25  # share of kills that hit the control worker
 
@@ -41,7 +41,8 @@ async def strike(stand: Stand, run: str, count: int, seed: int) -> tuple[list[St
         moment = next(turns[queue])
         worker, layout = stand.workers[queue], stand.layout(run)
         before.append(judged.seen(layout, await stand.ledger(run)))
-        worker.doom(Plan(moment=moment, nth=chance.randint(1, 3), seed=chance.randrange(2**31)))
+        nth = chance.randint(1, 3) if moment in OFTEN else 1
+        worker.doom(Plan(moment=moment, nth=nth, seed=chance.randrange(2**31)))
         if await stand.struck(worker, within=PATIENCE):
             died = worker.died()
         else:

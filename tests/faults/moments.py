@@ -15,6 +15,7 @@ from schemas.base import Record
 Moment = Literal["model call", "reply", "journal", "commit", "job", "scoring", "any"]
 AGENTS: tuple[Moment, ...] = ("model call", "reply", "journal", "commit", "job", "scoring", "any")
 STEERING: tuple[Moment, ...] = ("model call", "reply", "journal", "scoring", "any")
+OFTEN: tuple[Moment, ...] = ("model call", "reply", "journal")
 LATEST = 8.0  # seconds until a moment that may be any
 LOOK = 0.05
 
