@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -23,6 +24,7 @@ from activities.agent.records import Ended, Result, fell_back, spent
 from activities.agent.searching import searches
 from activities.errors import Impossible
 from activities.execution.base import Jobs
+from activities.fence import Fence, fenced, numbers
 from activities.models.base import Model
 from activities.models.prices import FREE
 from activities.tools.base import Tool, Toolbox
@@ -119,7 +121,7 @@ async def carry_out(assignment: Assignment[R], equipment: Equipment) -> R:
     finally:
         journal.close()
         if equipment.purse is not None:
-            equipment.purse.close(request.invocation)
+            equipment.purse.close(request.invocation, request.attempt)
     _remove_worktrees(layout, request.invocation, request.attempt)
     return report
 
@@ -191,13 +193,15 @@ async def _bench(assignment: Assignment[R], equipment: Equipment, journal: FileJ
         devices=equipment.devices,
         sandbox=equipment.sandbox,
         money=equipment.money,
+        attempt=request.attempt,
     )
     installed = [done.environment for done in installs(bench) if done.problem is None]
     bench.environment = installed[-1] if installed else request.environment
     if assignment.candidate is not None:
-        await repository.init()
-        start = assignment.start[0] if assignment.start else await repository.empty()
-        await repository.checkout(last_tree(journal.records) or start, bench.worktree)
+        with _fence(bench, assignment.candidate):  # from here on nothing that was cut off before shows its work
+            await repository.init()
+            start = assignment.start[0] if assignment.start else await repository.empty()
+            await repository.checkout(last_tree(journal.records) or start, bench.worktree)
     return bench
 
 
@@ -240,9 +244,17 @@ async def committed(bench: Bench) -> str:
 
 
 async def publish(bench: Bench, number: int, revision: str) -> None:
-    """Points the candidate's ref, and the folder for people, to a revision."""
-    await bench.repository.name(number, revision)
-    await bench.repository.refresh(revision, bench.layout.repository(number))
+    """Points the candidate's ref, and the folder for people, to a revision. Raises Superseded."""
+    with _fence(bench, number) as fence:
+        await bench.repository.name(number, revision, fence.check)
+        made = fence.draft()
+        await bench.repository.checkout(revision, made)
+        fence.put(made, bench.layout.repository(number))
+
+
+def _fence(bench: Bench, number: int) -> AbstractContextManager[Fence]:
+    """Among all that work on a candidate's repository: a later invocation, or attempt, has the higher numbers."""
+    return fenced(bench.layout.fence(f"candidate-{number}"), *numbers(bench.invocation), bench.attempt)
 
 
 def _called_off() -> bool:

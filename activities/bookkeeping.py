@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 
+from activities.agent.journal import Superseded
 from activities.agent.purse import Purse
 from activities.attended import attended
+from activities.execution.durable import write_whole
+from activities.fence import fenced, numbers
 from activities.heavy import heavy
 from activities.workspace.layout import Layout
 from activities.workspace.report import render
@@ -32,28 +36,37 @@ class BookkeepingActivities:
             info.workflow_id, run_id=info.workflow_run_id
         )
         async with attended("writing the ledger") as doing:
-            await asyncio.to_thread(extend, layout.ledger, await ledger_of(handle))
-            doing.now("writing the history")
-            await asyncio.to_thread(write_whole, layout.history(request.epoch), await history_of(handle))
-            if not request.report:
-                return Published(files=(str(layout.ledger),))
-            doing.now("waiting for a place to write the reports")
-            async with heavy():
-                doing.now("writing the reports")
-                reports = await asyncio.to_thread(render, layout)
+            entries = await ledger_of(handle)
+            known = entries[-1].seq if entries else 0
+            with fenced(layout.fence("publish"), known, *numbers(info.activity_id)[-1:]) as fence:
+                await asyncio.to_thread(extend, layout.ledger, entries, fence.write)
+                doing.now("writing the history")
+                await asyncio.to_thread(fence.write, layout.history(request.epoch), await history_of(handle))
+                if not request.report:
+                    return Published(files=(str(layout.ledger),))
+                doing.now("waiting for a place to write the reports")
+                async with heavy():
+                    doing.now("writing the reports")
+                    reports = await asyncio.to_thread(render, layout, fence.write)
         return Published(files=(str(layout.ledger), *map(str, reports)))
 
     @activity.defn(name="hold")
     async def hold(self, request: HoldRequest) -> Released:
         layout = Layout.of(request.run)
-        if request.caps != Caps():
-            await asyncio.to_thread(Purse(layout.purse, Caps()).raise_caps, request.caps)
-        mark = layout.held
-        if request.held:
-            write_whole(mark, request.why or "paused")
-        else:
-            mark.unlink(missing_ok=True)
+        async with attended("telling agents"):
+            if request.caps != Caps():
+                await asyncio.to_thread(Purse(layout.purse, Caps()).raise_caps, request.caps)
+            with suppress(Superseded):  # agents were told what is newer
+                await asyncio.to_thread(_mark, layout, request)
         return Released()
+
+
+def _mark(layout: Layout, request: HoldRequest) -> None:
+    with fenced(layout.fence("hold"), request.seq) as fence:
+        if request.held:
+            fence.write(layout.held, request.why or "paused")
+        else:
+            fence.remove(layout.held)
 
 
 async def ledger_of(handle: WorkflowHandle[object, object]) -> list[LedgerEntry]:
@@ -71,24 +84,20 @@ async def history_of(handle: WorkflowHandle[object, object]) -> str:
     return (await handle.fetch_history()).to_json()
 
 
-def extend(ledger: Path, entries: list[LedgerEntry]) -> None:
-    """Adds entries to the ledger's file, in the place of whatever follows the entry before them."""
-    if not entries:
+def extend(ledger: Path, entries: list[LedgerEntry], write: Callable[[Path, str], object] = write_whole) -> None:
+    """Adds what the ledger's file lacks; it never gets shorter. From where the entries differ, theirs are put there."""
+    lines = ledger.read_text().splitlines() if ledger.exists() else []
+    known: dict[int, str] = {json.loads(line)["seq"]: line for line in lines}
+    if not entries or max(known, default=0) > entries[-1].seq:
         return
-    kept: list[str] = []
-    if ledger.exists():
-        lines = ledger.read_text().splitlines()
-        kept = [line for line in lines if json.loads(line)["seq"] < entries[0].seq]
-    lines = [*kept, *(entry.model_dump_json() for entry in entries)]
-    write_whole(ledger, "\n".join(lines) + "\n")
+    kept = [line for seq, line in known.items() if seq < entries[0].seq]
+    whole = [*kept, *(_line(entry, known.get(entry.seq)) for entry in entries)]
+    if whole != lines:
+        write(ledger, "\n".join(whole) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """The file is there whole, or as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
+def _line(entry: LedgerEntry, there: str | None) -> str:
+    """As it is there, if it says the same: an older version may have written it."""
+    if there is not None and LedgerEntry.model_validate_json(there) == entry:
+        return there
+    return entry.model_dump_json()

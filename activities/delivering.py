@@ -9,6 +9,7 @@ from activities.attended import attended
 from activities.delivery.bundle import bundle
 from activities.delivery.work import Deliverer
 from activities.execution import environments
+from activities.fence import numbers
 from activities.host import Host
 from activities.workspace.layout import Layout
 from activities.workspace.package import assemble
@@ -55,9 +56,10 @@ class DeliveryActivities:
 
     @activity.defn(name="package")
     async def package(self, request: PackageRequest) -> Published:
-        delivery, layout = request.delivery, Layout.of(request.delivery.run)
+        delivery = request.delivery.model_copy(update={"attempt": request.attempt})
+        layout = Layout.of(delivery.run)
         async with attended("packaging"):
-            parts = await bundle(delivery)
+            parts = await bundle(delivery, "packaged.refitted" if delivery.refitted else "packaged")
             blend = delivery.method != "single"
             weights = {m.candidate: parts.models[str(m.candidate) if blend else ""] for m in delivery.members}
             submission = request.verified.submission
@@ -74,6 +76,7 @@ class DeliveryActivities:
                 verified=request.verified,
                 refitted=delivery.refitted,
                 submission=Path(submission) if submission else None,
+                order=_order(delivery),
             )
         return Published(files=(str(folder),))
 
@@ -81,3 +84,8 @@ class DeliveryActivities:
         """Raises LittleDisk where too little is left to begin."""
         self._host.room(request.run).check()
         return Deliverer(request, self._host.jobs(request.run, request.sandbox), self._host.limits())
+
+
+def _order(delivery: DeliveryRequest) -> tuple[int, ...]:
+    """Later choices count more, and of one choice the models from before the refit: they come once that failed."""
+    return (*numbers(delivery.invocation), int(not delivery.refitted), delivery.attempt)

@@ -58,7 +58,7 @@ async def take_turn(request: ManageRequest, equipment: Equipment, pasts: Pasts |
     finally:
         journal.close()
         if equipment.purse is not None:
-            equipment.purse.close(request.invocation)
+            equipment.purse.close(request.invocation, request.attempt)
     return managed
 
 

@@ -30,7 +30,9 @@ class PreparationActivities:
             doing.now("waiting for a place to settle the task")
             async with heavy():
                 doing.now("settling the task")
-                preparation = await asyncio.to_thread(prepare, layout.task, layout, seed=request.seed)
+                preparation = await asyncio.to_thread(
+                    prepare, layout.task, layout, seed=request.seed, attempt=request.attempt
+                )
             doing.now("making the candidates' environment")
             environment = await asyncio.to_thread(environments.base, self._host.home)
         notes = [note[:400] for note in preparation.notes]

@@ -30,7 +30,9 @@ class ScoringActivities:
     @activity.defn(name="account")
     async def account(self, request: AccountRequest) -> Spend:
         layout = Layout.of(request.run)
-        purse, records = Purse(layout.purse, Caps()), read(layout.journals(request.invocation))
-        await asyncio.to_thread(purse.recover, answered(records))
-        await asyncio.to_thread(purse.close, request.invocation)
+        async with attended("reading what it cost"):
+            records = await asyncio.to_thread(read, layout.journals(request.invocation))
+            purse = Purse(layout.purse, Caps())
+            await asyncio.to_thread(purse.recover, answered(records))
+            await asyncio.to_thread(purse.close, request.invocation)
         return spent(records)

@@ -96,10 +96,14 @@ class AccountRequest(Record):
 
 
 class HoldRequest(Record):
-    """Agents hold before their next turn while the run is paused, and learn of caps that a person has raised."""
+    """Agents hold before their next turn while the run is paused, and learn of caps that a person has raised.
+
+    `seq` is the ledger's last entry when it was asked for: of two requests the higher one holds.
+    """
 
     run: RunRef
     held: bool
+    seq: int = 0
     why: Text = ""
     caps: Caps = Caps()
 
@@ -128,8 +132,11 @@ class Released(Record):
 
 
 class PackageRequest(Record):
+    """`attempt` is that of packaging; `delivery` has the one that it was made with."""
+
     delivery: DeliveryRequest
     verified: Verified
+    attempt: int = 1
 
 
 class PublishRequest(Record):

@@ -173,7 +173,9 @@ class BuildWorkflow:
             await workflow.wait_condition(self._something_to_tell)
             state, budget = self._record.state, money.whole(self._record.state.budget)
             caps = money.caps_now(state) if budget != self._told else Caps()
-            request = HoldRequest(run=state.spec.run, held=bool(state.paused), why=state.pause_why, caps=caps)
+            request = HoldRequest(
+                run=state.spec.run, held=bool(state.paused), seq=state.seq, why=state.pause_why, caps=caps
+            )
             try:
                 await workflow.execute_activity(
                     HOLD.name,
@@ -181,6 +183,7 @@ class BuildWorkflow:
                     activity_id=f"hold.{state.seq}",
                     summary="hold" if request.held else "go on",
                     start_to_close_timeout=HOLD.cap,
+                    heartbeat_timeout=HOLD.heartbeat,
                     retry_policy=ONCE,
                 )
                 self._held, self._told = request.held, budget

@@ -57,7 +57,7 @@ class Call(Generic[Asked, Told]):
     report: type[Told]
     queue: Literal["control", "gpu"]
     cap: timedelta
-    heartbeat: timedelta | None = ALIVE
+    heartbeat: timedelta = ALIVE
     bookkeeping: bool = False  # made also while the run is paused or stopped
 
 
@@ -78,8 +78,8 @@ RELEASE = Call("release", ReleaseRequest, Released, "gpu", SHORT, bookkeeping=Tr
 MANAGE = Call("manager", ManageRequest, Managed, "control", AGENT)
 PREPARE = Call("prepare", PrepareRequest, Prepared, "control", 4 * HOUR)
 SCORE = Call("score", ScoreRequest, Score, "control", HOUR, bookkeeping=True)
-ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, None, bookkeeping=True)
-HOLD = Call("hold", HoldRequest, Released, "control", SHORT, None)
+ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, bookkeeping=True)
+HOLD = Call("hold", HoldRequest, Released, "control", SHORT)
 ROOM = Call("room", RoomRequest, RoomFound, "control", AGENT, bookkeeping=True)
 PACKAGE = Call("package", PackageRequest, Published, "control", HOUR)
 PUBLISH = Call("publish", PublishRequest, Published, "control", HOUR, bookkeeping=True)

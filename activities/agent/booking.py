@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from schemas.base import Record
 from schemas.role import Caps
 
-_CALL = re.compile(r"\.a\d+\.t\d+\.\d+$")  # attempt, turn and try, after the invocation's own name
+_CALL = re.compile(r"\.a(\d+)\.t\d+\.\d+$")  # attempt, turn and try, after the invocation's own name
 
 
 class Reserved(Record):
@@ -31,10 +31,11 @@ class Settled(Record):
 
 
 class Closed(Record):
-    """An invocation ended, and what it left unsettled is taken for spent."""
+    """An invocation, or its attempts up to one, ended; what they left unsettled is taken for spent."""
 
     kind: Literal["closed"] = "closed"
     invocation: str
+    attempt: int | None = None
 
 
 class Raised(Record):
@@ -78,14 +79,15 @@ class Book:
             return
         match record:
             case Reserved():
-                self._close(invocation_of(record.call))  # an invocation asks for one thing at a time
+                # an invocation asks for one thing at a time; an attempt that was cut off ends nothing of a later one
+                self._close(invocation_of(record.call), attempt_of(record.call))
                 self._open[record.call] = record
             case Settled():
                 self._settle(record)
             case Closed():
-                self._close(record.invocation)
+                self._close(record.invocation, record.attempt)
             case Raised():
-                self.raised = record.caps
+                self.raised = _higher(self.raised, record.caps)
 
     def spent(self, *, besides: str = "") -> Amount:
         """Settled and lost, and what the invocation `besides` left open before it asks anew."""
@@ -104,8 +106,10 @@ class Book:
     def unsettled(self, call: str) -> bool:
         return call in self._open or call in self._lost
 
-    def left_open(self, invocation: str) -> bool:
-        return any(invocation_of(call) == invocation for call in self._open)
+    def left_open(self, invocation: str, attempt: int | None = None) -> list[str]:
+        """Calls under way of an invocation, or of its attempts up to one."""
+        mine = [call for call in self._open if invocation_of(call) == invocation]
+        return [call for call in mine if attempt is None or attempt_of(call) <= attempt]
 
     def _settle(self, record: Settled) -> None:
         reserved = self._open.pop(record.call, None) or self._lost.pop(record.call, None)
@@ -115,13 +119,25 @@ class Book:
         dollars = reserved.dollars if record.dollars is None else record.dollars
         self._settled += Amount(dollars, record.tokens)
 
-    def _close(self, invocation: str) -> None:
-        for call in [name for name in self._open if invocation_of(name) == invocation]:
+    def _close(self, invocation: str, attempt: int | None) -> None:
+        for call in self.left_open(invocation, attempt):
             self._lost[call] = self._open.pop(call)
 
 
 def invocation_of(call: str) -> str:
     return _CALL.sub("", call)
+
+
+def attempt_of(call: str) -> int:
+    found = _CALL.search(call)
+    return int(found[1]) if found else 0
+
+
+def _higher(one: Caps, other: Caps) -> Caps:
+    """A person gives more and never less: what is written late takes nothing back."""
+    dollars = [caps.dollars for caps in (one, other) if caps.dollars is not None]
+    tokens = [caps.tokens for caps in (one, other) if caps.tokens is not None]
+    return Caps(dollars=max(dollars, default=None), tokens=max(tokens, default=None))
 
 
 def _amount(record: Reserved) -> Amount:

@@ -81,14 +81,14 @@ class Purse:
             if self._book.unsettled(one.call):
                 self.settle(one.call, one.dollars, one.tokens)
 
-    def close(self, invocation: str) -> None:
-        """The invocation has ended: what it left unsettled is spent, and nobody waits for it."""
+    def close(self, invocation: str, attempt: int | None = None) -> None:
+        """The invocation has ended, or its attempts up to one: what they left unsettled is spent, and no one waits."""
         if not self._file.exists():
             return
         with self._locked():
             self._refresh()
-            if self._book.left_open(invocation):
-                self._append(Closed(invocation=invocation))
+            if self._book.left_open(invocation, attempt):
+                self._append(Closed(invocation=invocation, attempt=attempt))
 
     def raise_caps(self, caps: Caps) -> None:
         """Agents at work may spend up to these, where they are higher than what they were given."""

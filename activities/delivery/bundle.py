@@ -47,11 +47,11 @@ class Bundle:
         )
 
 
-async def bundle(request: DeliveryRequest) -> Bundle:
+async def bundle(request: DeliveryRequest, name: str = "code") -> Bundle:
     """Checks the code out, a blend's with its members' below `members/`; each attempt has a folder of its own."""
     layout = Layout.of(request.run)
     repository = Repository(layout.git_dir)
-    code = layout.folder / "delivery" / request.invocation / f"code.a{request.attempt}"
+    code = layout.folder / "delivery" / request.invocation / f"{name}.a{request.attempt}"
     if request.method == "single":
         member = request.members[0]
         await repository.checkout(member.revision, code)

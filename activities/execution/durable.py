@@ -14,34 +14,37 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def write_whole(path: Path, text: str) -> None:
     """A reader finds the old text or the new one, also after a loss of power."""
-    draft = _draft(path, text)
-    draft.replace(path)
-    _sync_folder(path.parent)
+    _beside(path, text).replace(path)
+    sync_folder(path.parent)
 
 
 def write_once(path: Path, text: str) -> bool:
     """Writes the file unless it is there. True for the one caller that made it."""
-    draft = _draft(path, text)
+    draft = _beside(path, text)
     try:
         os.link(draft, path)
     except FileExistsError:
         return False
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return True
 
 
-def _draft(path: Path, text: str) -> Path:
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
+def drafted(draft: Path, content: str | bytes) -> Path:
+    """A file with the content on disk, to be moved to where it belongs."""
+    with draft.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     return draft
 
 
-def _sync_folder(folder: Path) -> None:
+def _beside(path: Path, text: str) -> Path:
+    return drafted(path.with_name(f".{path.name}.{uuid4().hex}"), text)
+
+
+def sync_folder(folder: Path) -> None:
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -46,6 +46,7 @@ class Bench:
     sandbox: str = "auto"
     running: set[str] = field(default_factory=set)
     money: Callable[[], Money | None] = lambda: None  # that agents may still spend, where it is capped
+    attempt: int = 1
 
     def left(self) -> dict[str, Any]:
         """What every result says that took time: it is true then, while an opening is read again by later attempts."""

@@ -1,12 +1,10 @@
 """A training's record beside its job: whose it is, what was trained, and what it came to."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from uuid import uuid4
 
 from activities.agent.records import Result
 from activities.errors import ToolFailed
+from activities.execution.durable import write_whole
 from activities.workspace.layout import Layout
 from schemas.base import Record
 from schemas.candidate import Trial
@@ -21,7 +19,9 @@ class TrialFile(Record):
 
 
 def write_trial(layout: Layout, file: TrialFile) -> None:
-    write_whole(layout.trial(file.trial.job), file.model_dump_json(indent=1))
+    path = layout.trial(file.trial.job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, file.model_dump_json(indent=1))
 
 
 def find_trial(layout: Layout, job: str) -> TrialFile | None:
@@ -43,14 +43,3 @@ def trials_of(layout: Layout, invocation: str, done: Sequence[Result]) -> tuple[
     """The trainings that an invocation made, in order."""
     jobs = [f"{invocation}.j{result.number}" for result in done if result.tool == "train"]
     return tuple(found.trial for job in jobs if (found := find_trial(layout, job)) is not None)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that a reader finds the old or the new, and a lost power line neither half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

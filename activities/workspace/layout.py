@@ -140,6 +140,10 @@ class Layout:
     def histories(self) -> Path:
         return self.folder / "history"
 
+    def fence(self, subject: str) -> Path:
+        """Where attempts at the same thing have a folder each; what they make comes from there."""
+        return self.folder / "fences" / subject
+
     @property
     def pruned(self) -> Path:
         """While this file is there, all but the record and the output of an ended run was removed."""

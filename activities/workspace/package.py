@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from activities.fence import fenced
 from activities.workspace.layout import Layout
-from activities.workspace.report.files import LOCK, read_facts, write, write_card
+from activities.workspace.report.files import LOCK, read_facts, write_card
 from schemas.candidate import Member
 from schemas.delivery import Verified
 from schemas.event import DeliveryVerified
@@ -29,8 +29,11 @@ def assemble(
     verified: Verified | None = None,
     refitted: bool = False,
     submission: Path | None = None,
+    order: tuple[int, ...] = (1,),
 ) -> Path:
     """Writes `output/model/`, and `output/submission.csv` where there is one; whole or not at all, and again if asked.
+
+    Raises Superseded where one of higher `order` has begun: that is delivered, and not this.
 
     `code` and `member_code` are checkouts; `weights` the trained model of each candidate. A single model's weights are
     the content of `weights/`; a blend has `weights/K/` and `members/K/` for each candidate K beside the aggregator's
@@ -38,22 +41,17 @@ def assemble(
     the card, since the ledger learns of the check only once its package is there.
     """
     _check(code, members, weights, member_code or {}, blend=method != "single")
-    layout.output.mkdir(parents=True, exist_ok=True)
-    for left in (*layout.output.glob(".model.*"), *layout.output.glob(".old.*")):
-        shutil.rmtree(left)  # of an attempt that was killed
-    draft = Path(tempfile.mkdtemp(dir=layout.output, prefix=".model."))
-    try:
+    with fenced(layout.fence("package"), *order) as fence:
+        draft = fence.draft()
+        draft.mkdir()
         _fill(draft, members, weights, code, member_code or {}, blend=method != "single")
         (draft / "task.json").write_text(task.model_dump_json(indent=1), encoding="utf-8")
         (draft / LOCK).write_text(_anywhere(environment_lock), encoding="utf-8")
         delivering = DeliveryVerified(verified=verified, refitted=refitted) if verified else None
         write_card(draft, read_facts(layout, delivering))
-        draft.chmod(0o755)
-        _replace(draft, layout.output / "model")
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    if submission is not None:
-        write(layout.output / "submission.csv", submission.read_bytes())
+        fence.put(draft, layout.output / "model")
+        if submission is not None:
+            fence.write(layout.output / "submission.csv", submission.read_bytes())
     return layout.output / "model"
 
 
@@ -102,12 +100,3 @@ def _copy(source: Path, target: Path, left_out: frozenset[str] = frozenset()) ->
 def _anywhere(lock: str) -> str:
     """Without the local part of versions such as 2.13.0+cpu: indexes that everyone reaches do not have those."""
     return re.sub(r"^([^\s#=]+==[^\s+;]+)\+[\w.]+", r"\1", lock, flags=re.MULTILINE)
-
-
-def _replace(draft: Path, target: Path) -> None:
-    """Puts the folder in place of an older one. Renaming twice leaves no moment at which half a package is there."""
-    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=".old."))
-    if target.exists():
-        target.rename(old / "model")
-    draft.rename(target)
-    shutil.rmtree(old)

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from activities.fence import Fence, fenced
 from activities.workspace.custom import check_grade
 from activities.workspace.layout import Layout
 from activities.workspace.metrics import is_custom
@@ -40,16 +40,17 @@ class Preparation:
 DESCRIPTION = 20_000  # characters
 
 
-def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
+def prepare(folder: Path, layout: Layout, *, seed: int = 0, attempt: int = 1) -> Preparation:
     """Settles the task of `folder`, and writes views and parts into the run's folder; raises BadInput.
 
     The same folder and seed give the same bytes. What a preparation that was cut off left behind is done again: views
-    are written under another name first, and `task.json` comes last.
+    are written elsewhere first, and `task.json` comes last. Raises Superseded where a later attempt has begun.
     """
     given = read_given(folder)
-    with _room(layout) as draft:
+    with fenced(layout.fence("prepare"), attempt) as fence:
+        draft = _room(layout, fence)
         if given.file.split_script is not None:
-            return _prepare_own(given, layout, draft, seed)
+            return _prepare_own(given, layout, fence, draft, seed)
         settled = _settled(folder, seed)
         views = Views(settled)
         _write_parts(views, draft / "withheld" / "parts")
@@ -58,7 +59,7 @@ def prepare(folder: Path, layout: Layout, *, seed: int = 0) -> Preparation:
         profile = _told(profile_view(draft / "view", settled.task), settled.given)
         counts = {name: int(labelled.sum()) for name, (_, labelled) in settled.division.select.items()}
         counts["report"] = int(settled.division.report.sum())
-        _put(layout, draft, settled.task, profile)
+        _put(layout, fence, draft, settled.task, profile)
         return Preparation(settled.task, profile, digests(given.data), counts, settled.notes)
 
 
@@ -78,7 +79,7 @@ def _settled(folder: Path, seed: int) -> Settled:
     return settled
 
 
-def _prepare_own(given: Given, layout: Layout, draft: Path, seed: int) -> Preparation:
+def _prepare_own(given: Given, layout: Layout, fence: Fence, draft: Path, seed: int) -> Preparation:
     """A task whose own script makes the parts; of what it wrote, agents see what `select` trains on."""
     parts = draft / "withheld" / "parts"
     own = run_own_split(given, parts, name=task_name(given), seed=seed)
@@ -92,7 +93,7 @@ def _prepare_own(given: Given, layout: Layout, draft: Path, seed: int) -> Prepar
         rows=own.task.rows, test_rows=own.task.test_rows, columns=(), targets=(), files=tuple(files)[:50]
     )
     profile = _told(bare, given)
-    _put(layout, draft, own.task, profile)
+    _put(layout, fence, draft, own.task, profile)
     return Preparation(own.task, profile, digests(given.data), own.withheld, ())
 
 
@@ -101,29 +102,22 @@ def _told(profile: DataProfile, given: Given) -> DataProfile:
     return profile.model_copy(update={"description": given.description[:DESCRIPTION]})
 
 
-@contextmanager
-def _room(layout: Layout) -> Iterator[Path]:
-    """A folder to prepare in, gone afterwards: bad input leaves nothing behind."""
-    layout.settled.unlink(missing_ok=True)
-    draft = layout.folder / ".preparing"
-    for old in (draft, layout.view, layout.withheld):
-        if old.exists():
-            shutil.rmtree(old)
+def _room(layout: Layout, fence: Fence) -> Path:
+    """A folder to prepare in, once what was prepared before is gone."""
+    for old in (layout.settled, layout.view, layout.withheld):
+        fence.remove(old)
+    draft = fence.draft()
     (draft / "withheld").mkdir(parents=True)
     (draft / "withheld").chmod(0o700)
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft)
+    return draft
 
 
-def _put(layout: Layout, draft: Path, task: Task, profile: DataProfile) -> None:
+def _put(layout: Layout, fence: Fence, draft: Path, task: Task, profile: DataProfile) -> None:
     """Moves all to its place; the settled task last, for it says that the rest is there."""
-    (draft / "withheld").rename(layout.withheld)
-    (draft / "view").rename(layout.view)
-    layout.profile.write_text(profile.model_dump_json(indent=2), encoding="utf-8")
-    (draft / "task.json").write_text(task.model_dump_json(indent=2), encoding="utf-8")
-    (draft / "task.json").rename(layout.settled)
+    fence.put(draft / "withheld", layout.withheld)
+    fence.put(draft / "view", layout.view)
+    fence.write(layout.profile, profile.model_dump_json(indent=2))
+    fence.write(layout.settled, task.model_dump_json(indent=2))
 
 
 def digests(folder: Path) -> dict[str, str]:

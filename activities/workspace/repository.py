@@ -7,7 +7,7 @@ hooks or ignore rules. Objects are only ever added, so attempts of several proce
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,9 +99,15 @@ class Repository:
         arguments = [word for parent in dict.fromkeys(parents) for word in ("-p", parent)]
         return await self._git("commit-tree", tree, *arguments, "-F", "-", stdin=message.encode())
 
-    async def name(self, number: int, revision: str) -> None:
-        """Points a candidate's ref to its latest revision; 0 is the aggregator."""
-        await self._git("update-ref", f"refs/heads/candidate-{number}", revision)
+    async def name(self, number: int, revision: str, check: Callable[[], None] = lambda: None) -> None:
+        """Points a candidate's ref to its latest revision; 0 is the aggregator.
+
+        What another moves it to between `check`, which may raise, and the move, stays there: GitFailed.
+        """
+        ref = f"refs/heads/candidate-{number}"
+        before = await self._git("for-each-ref", "--format=%(objectname)", ref)
+        check()
+        await self._git("update-ref", ref, revision, before or "0" * len(revision))
 
     async def tree_of(self, revision: str) -> str:
         return await self._git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{tree}}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
 from activities.agent.booking import Settled
 from activities.agent.journal import FileJournal
@@ -147,6 +148,23 @@ async def test_nobody_waits_for_an_invocation_that_has_ended(file: Path) -> None
     await purse(file).reserve("coder.2.3.a1.t1.1", 5.0, 10, until=soon())
 
 
+async def test_an_attempt_that_was_cut_off_gives_up_no_call_of_a_later_one(file: Path) -> None:
+    await purse(file).reserve("coder.1.2.a1.t4.1", 3.0, 10, until=soon())
+    await purse(file).reserve("coder.1.2.a2.t4.1", 2.0, 10, until=soon())
+    purse(file).close("coder.1.2", 1)
+    await purse(file).reserve("coder.1.2.a1.t4.2", 1.0, 10, until=soon())
+    purse(file).close("coder.1.2", 1)
+    assert dollars(file) == (4.0, 2.0)
+    purse(file).close("coder.1.2", 2)
+    assert dollars(file) == (6.0, 0.0)
+
+
+async def test_a_cap_that_is_told_late_takes_nothing_back(file: Path) -> None:
+    purse(file).raise_caps(Caps(dollars=9.0, tokens=5))
+    purse(file).raise_caps(Caps(dollars=3.0))
+    assert purse(file, Caps(dollars=1.0, tokens=1)).left() == Caps(dollars=9.0, tokens=5)
+
+
 async def test_a_cap_that_is_raised_lets_an_agent_at_work_go_on(file: Path) -> None:
     one = purse(file, Caps(dollars=1.0))
     await one.reserve("coder.1.2.a1.t1.1", 1.0, 10, until=soon())
@@ -205,7 +223,8 @@ async def test_money_that_a_person_gave_reaches_agents_by_the_activity_that_hold
 ) -> None:
     run = RunRef(id="toy-1", folder=str(tmp_path))
     one = purse(Layout.of(run).purse, Caps(dollars=1.0))
-    await BookkeepingActivities(client).hold(HoldRequest(run=run, held=False, caps=Caps(dollars=5.0)))
+    told = HoldRequest(run=run, held=False, caps=Caps(dollars=5.0))
+    await ActivityEnvironment().run(BookkeepingActivities(client).hold, told)
     assert one.left().dollars == 5.0
 
 
@@ -217,7 +236,7 @@ async def test_what_an_invocation_that_is_given_up_was_answered_is_settled_by_it
     reply = says("done").model_copy(update={"usage": Usage(output_tokens=7), "dollars": 0.5})
     await journal.append(Replied(turn=1, reply=reply, seconds=1.0, call=call))
     journal.close()
-    await ScoringActivities().account(AccountRequest(run=run, invocation="coder.1.2"))
+    await ActivityEnvironment().run(ScoringActivities().account, AccountRequest(run=run, invocation="coder.1.2"))
     assert (dollars(layout.purse), purse(layout.purse).totals().tokens) == ((0.5, 0.0), 7)
 
 
@@ -225,7 +244,7 @@ async def test_an_invocation_that_is_given_up_lets_the_others_go_on(tmp_path: Pa
     run = RunRef(id="toy-1", folder=str(tmp_path))
     file = Layout.of(run).purse
     await purse(file).reserve("coder.1.2.a1.t1.1", 12.0, 10, until=soon())
-    await ScoringActivities().account(AccountRequest(run=run, invocation="coder.1.2"))
+    await ActivityEnvironment().run(ScoringActivities().account, AccountRequest(run=run, invocation="coder.1.2"))
     with pytest.raises(LimitReached, match="are spent"):
         await purse(file).reserve("coder.2.3.a1.t1.1", 1.0, 10, until=soon())
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.fence import Fence
 from activities.workspace.layout import Layout
 from activities.workspace.package import assemble
 from activities.workspace.report import render
@@ -75,10 +76,12 @@ def test_a_blend_has_each_members_code_and_weights(layout: Layout, tmp_path: Pat
 def test_packing_again_replaces_the_package_and_leaves_nothing_beside_it(layout: Layout, tmp_path: Path) -> None:
     model = alone(layout, tmp_path)
     (model / "stale.txt").write_text("from before")
-    (layout.output / ".model.killed").mkdir()
+    killed = Fence.begin(layout.fence("package"), 1).draft()
+    killed.mkdir()
     before = files(model) - {"stale.txt"}
     assert files(alone(layout, tmp_path)) == before
     assert [path.name for path in layout.output.iterdir()] == ["model"]
+    assert not killed.exists()
 
 
 def test_links_are_left_out(layout: Layout, tmp_path: Path) -> None:

@@ -292,4 +292,4 @@ def test_a_grade_that_does_not_work_is_found_before_anything_is_spent(tmp_path: 
     with pytest.raises(BadInput) as error:
         prepare(given, layout)
     assert says in str(error.value)
-    assert not list(layout.folder.iterdir())
+    assert not [path for path in layout.folder.rglob("*") if path.is_file()]

@@ -137,7 +137,8 @@ def test_what_it_does_wrong_is_named_and_nothing_is_left_behind(
     with pytest.raises(BadInput) as error:
         prepare(given, layout)
     assert not [part for part in says if part not in str(error.value)], str(error.value)
-    assert [path.name for path in layout.folder.iterdir()] == ["task"]
+    assert {path.name for path in layout.folder.iterdir()} - {"fences"} == {"task"}
+    assert not [path for path in layout.fence("prepare").rglob("*") if path.is_file()]
 
 
 def test_it_is_checked_without_being_run(given: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.fence import Fence
 from activities.workspace.parts import BLOCK, estimate_part, final_part
 from activities.workspace.prepare import prepare
 from activities.workspace.tables import read_table
@@ -110,9 +111,11 @@ def test_the_same_seed_gives_the_same_bytes_and_a_cut_preparation_is_done_again(
     prepared: Prepared, tmp_path: Path
 ) -> None:
     before = files_of(prepared.layout.folder)
-    (prepared.layout.folder / ".preparing" / "withheld" / "parts").mkdir(parents=True)
+    left = Fence.begin(prepared.layout.fence("prepare"), 1).draft()
+    (left / "withheld" / "parts").mkdir(parents=True)
+    (left / "withheld" / "labels.csv").touch()
     shutil.rmtree(prepared.layout.view)
     prepared.layout.settled.unlink()
-    again = prepare(prepared.layout.folder.parent / "given", prepared.layout)
+    again = prepare(prepared.layout.folder.parent / "given", prepared.layout, attempt=2)
     assert again == prepared.made
     assert files_of(prepared.layout.folder) == before
