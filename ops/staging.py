@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from activities.errors import BadInput
+from activities.execution.durable import sync_file_systems
 from activities.workspace import prepare
 from activities.workspace.layout import Layout
 from activities.workspace.taskfile import SCRIPTS, TASK_FILE, Given, read_given
@@ -145,6 +146,7 @@ def place(settings: Settings, staged: Staged, playground: Path | None, spec: Spe
         if playground:
             settings.runs.mkdir(parents=True, exist_ok=True)
             (settings.runs / run).symlink_to(where.folder)
+        sync_file_systems((where.folder, settings.runs))  # a run that the server knows has its folder, whatever comes
     except OSError as error:
         unplace(settings, made)
         raise BadInput(f"the run's folder {where.folder} cannot be written: {error.strerror}") from error

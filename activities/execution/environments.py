@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from activities.errors import NeedsPerson, ToolFailed
 from activities.execution import conda, distributions, uv
-from activities.execution.durable import locked, write_whole
+from activities.execution.durable import locked, sync_file_systems, write_whole
 
 BASE = (
     *("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "torch>=2.13,<2.14"),
@@ -134,6 +134,7 @@ def _make(made: Path, lock: str, source: Path) -> None:
     if lacking or not any(packages.glob("numpy/__pycache__/*.pyc")):
         uv.compile_bytecode(packages)  # the project's own installer had left that out
     write_whole(made / LOCK, conda.noted(urls) + distributions.lock_text(pins))
+    sync_file_systems([made])  # what counts as complete must be there after a loss of power, too
     write_whole(made / COMPLETE, "")
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zipfile import ZipFile
@@ -61,6 +62,23 @@ def test_one_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:
     assert environments.base(tmp_path, SMALL) == made
     assert not (made / "half").exists()
     assert (made / environments.COMPLETE).exists()
+
+
+def test_what_was_installed_is_on_disk_before_it_counts_as_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[Path, bool, bool]] = []
+    real = environments.sync_file_systems
+
+    def noted(folders: Iterable[Path]) -> None:
+        [folder] = folders
+        compiled = any(distributions.site_packages(folder).glob("joblib/__pycache__/*.pyc"))
+        synced.append((folder, compiled, (folder / environments.COMPLETE).exists()))
+        real([folder])
+
+    monkeypatch.setattr(environments, "sync_file_systems", noted)
+    made = environments.base(tmp_path, SMALL)
+    assert synced == [(made, True, False)]
 
 
 def test_workers_that_ask_at_once_do_not_make_it_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

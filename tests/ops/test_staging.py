@@ -1,3 +1,5 @@
+import errno
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -5,7 +7,7 @@ import pytest
 
 from activities.errors import BadInput
 from activities.workspace.taskfile import read_given
-from ops import runs
+from ops import runs, staging
 from ops.asked import Asked
 from ops.options import spec_of
 from ops.settings import Settings
@@ -93,6 +95,39 @@ def test_a_run_in_a_playground_is_known_to_the_home_folder(home: Settings, task:
     unplace(home, spec)
     assert runs.local_runs(home) == []
     assert list((tmp_path / "playground").iterdir()) == list(home.runs.iterdir()) == []
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_placed_run_is_on_disk_before_the_server_can_know_it(
+    home: Settings, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    synced: list[list[Path]] = []
+    real = staging.sync_file_systems
+
+    def noted(folders: Iterable[Path]) -> None:
+        found = list(folders)
+        [run] = runs.local_runs(home)
+        synced.append([folder for folder in found if runs.layout(home, run).folder.is_relative_to(folder.resolve())])
+        assert (runs.layout(home, run).task / "task.yaml").is_file()
+        real(found)
+
+    monkeypatch.setattr(staging, "sync_file_systems", noted)
+    playground = tmp_path / "playground" if elsewhere else None
+    spec = place(home, stage(Asked(task=task), tmp_path / "staged"), playground, spec_of(home, {}, []), searchable=True)
+    [on_disk] = synced
+    assert Path(spec.run.folder) in on_disk
+
+
+def test_a_run_that_cannot_be_brought_to_disk_is_not_placed(
+    home: Settings, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: Iterable[Path]) -> None:
+        raise OSError(errno.EIO, "what was written could not be brought to disk")
+
+    monkeypatch.setattr(staging, "sync_file_systems", failing)
+    with pytest.raises(BadInput, match="cannot be written: what was written could not be brought to disk"):
+        place(home, stage(Asked(task=task), tmp_path / "staged"), None, spec_of(home, {}, []), searchable=True)
+    assert runs.local_runs(home) == []
 
 
 def test_a_playground_that_cannot_be_written_is_named(home: Settings, task: Path, tmp_path: Path) -> None:
