@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +47,11 @@ class JobFolder:
         """Its presence asks the supervisor to stop the job."""
         return self.path / "stop"
 
+    def ask_to_stop(self) -> None:
+        """On disk afterwards: what was stopped is not taken up again after a loss of power."""
+        with suppress(FileNotFoundError):  # the job ended meanwhile, and its supervisor removed the draft
+            write_once(self.stop, "")
+
     @property
     def log(self) -> Path:
         return self.path / "log.txt"
@@ -86,12 +92,15 @@ class JobFolder:
     def place(self, order: Order) -> bool:
         """True for the one caller whose order it is; everyone else finds that order."""
         self.path.mkdir(parents=True, exist_ok=True)
-        return write_once(self.spec, order.model_dump_json())
+        with suppress(FileNotFoundError):  # another's order ran and ended meanwhile, and the draft of this one is gone
+            return write_once(self.spec, order.model_dump_json())
+        return False
 
     def remove_drafts(self) -> None:
-        """What a supervisor that died was about to write. Only for its successor."""
-        for draft in self.path.glob(f".{self.state_file.name}.*"):
-            draft.unlink(missing_ok=True)
+        """What workers and supervisors that were killed were about to write. Only for the supervisor, at the end."""
+        for file in (self.spec, self.stop, self.state_file):
+            for draft in self.path.glob(f".{file.name}.*"):
+                draft.unlink(missing_ok=True)
 
     @property
     def state_file(self) -> Path:

@@ -69,7 +69,7 @@ class LocalJobs:
             return JobState(id=id, purpose="run", phase="stopped", queued_at=now, ended_at=now)
         if self.state(id).ended:
             return self.state(id)
-        folder.stop.touch()
+        await asyncio.to_thread(folder.ask_to_stop)
         patience = folder.order().spec.limits.grace_seconds + BEYOND_GRACE
         try:
             async with asyncio.timeout(patience):
@@ -91,6 +91,10 @@ class LocalJobs:
             return ()
         folders = sorted(path for path in self._folder.iterdir() if (path / "spec.json").is_file())
         return tuple(path.name for path in folders if not JobFolder(path).state().ended)
+
+    def supervised(self) -> tuple[str, ...]:
+        """Those of them that a supervisor runs now; nothing runs of the others."""
+        return tuple(id for id in self.running() if JobFolder(self._folder / id).supervised)
 
     async def stop_all(self) -> None:
         """For the end of a run: no process is left of any of its jobs."""

@@ -10,7 +10,8 @@ class Output:
 
     def __init__(self, file: Path, limit: int) -> None:
         self._file = file
-        self._older, self._newer = _tail(file)
+        self._older, self._newer, self._whole = _beside(file)
+        _settle(file)
         self._head_limit, self._piece_limit = limit // 2, limit // 4
         file.parent.mkdir(parents=True, exist_ok=True)
         self._head = file.open("ab", buffering=0)
@@ -29,15 +30,14 @@ class Output:
         self.write(f"[{text}]\n".encode())
 
     def finish(self) -> None:
-        """Joins head and end in the one file."""
+        """Joins head and end in the one file. What is killed in that is gone on with by the next one here."""
         self._head.close()
         if self._end is not None:
             self._end.close()
-            whole = self._file.with_name(f".{self._file.name}.whole")
-            whole.write_bytes(_joined(self._file))
-            whole.replace(self._file)
-        for piece in (self._older, self._newer):
-            piece.unlink(missing_ok=True)
+            draft = self._file.with_name(f".{self._file.name}.draft")
+            draft.write_bytes(_joined(self._file))
+            draft.replace(self._whole)
+        _settle(self._file)
 
     def _write_end(self, data: bytes) -> None:
         data = data[-self._piece_limit :]
@@ -68,12 +68,25 @@ def _redrawn(text: str) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def _tail(file: Path) -> tuple[Path, Path]:
-    return file.with_name(f".{file.name}.older"), file.with_name(f".{file.name}.newer")
+def _beside(file: Path) -> tuple[Path, Path, Path]:
+    """The two pieces of the end, and head and end joined: once that is there, the others are no more of it."""
+    older, newer, whole = (file.with_name(f".{file.name}.{name}") for name in ("older", "newer", "whole"))
+    return older, newer, whole
+
+
+def _settle(file: Path) -> None:
+    """Puts what was joined in the file's place; last, so that nothing is joined twice."""
+    older, newer, whole = _beside(file)
+    if whole.exists():
+        older.unlink(missing_ok=True)
+        newer.unlink(missing_ok=True)
+        whole.replace(file)
 
 
 def _joined(file: Path) -> bytes:
-    head, older, newer = (path.read_bytes() if path.exists() else b"" for path in (file, *_tail(file)))
+    head, older, newer, whole = (path.read_bytes() if path.exists() else b"" for path in (file, *_beside(file)))
+    if whole:
+        return whole
     if not older:
         return head + newer  # nothing was left out yet
     return head + LEFT_OUT + older + newer

@@ -72,6 +72,9 @@ class Supervisor:
         """Where a dead supervisor left it."""
         processes.kill_marked(str(self._folder.path))  # without a sandbox, some may have outlived their supervisor
         self._clear()
+        failed = next((step for step in self._state.steps if step.problem is not None), None)
+        if failed is not None:
+            self._fail(failed.name, failed.problem)
         self._write(restarts=self._state.restarts + 1)
         self._output.line("the supervisor had died; the job goes on with the step it was in")
         if self._state.restarts > MOST_RESTARTS:
@@ -79,7 +82,6 @@ class Supervisor:
 
     def _clear(self) -> None:
         """What it left, whatever becomes of the job now: its successor may do no step."""
-        self._folder.remove_drafts()
         for number in range(len(self._spec.steps)):
             cgroups.clear(label(self._folder, number))
             if self._state.sandbox:
@@ -136,8 +138,7 @@ class Supervisor:
             problem = self._step(number, step, lease, cut_off)
             cut_off = 0.0
             if problem is not None:
-                phase: JobPhase = "stopped" if self._told() == "stop" else "failed"
-                self._end(phase, f"{step.name}: {problem}" if len(self._spec.steps) > 1 else problem)
+                self._fail(step.name, problem)
         self._end("done", None)
 
     def _step(self, number: int, step: Step, lease: Lease, earlier: float) -> str | None:
@@ -187,8 +188,13 @@ class Supervisor:
         self._state = self._state.model_copy(update=changes)
         self._folder.write(self._state)
 
+    def _fail(self, step: str, problem: str | None) -> NoReturn:
+        phase: JobPhase = "stopped" if self._told() == "stop" else "failed"
+        self._end(phase, f"{step}: {problem}" if len(self._spec.steps) > 1 else problem)
+
     def _end(self, phase: JobPhase, problem: str | None) -> NoReturn:
         self._output.finish()
+        self._folder.remove_drafts()
         self._write(phase=phase, problem=problem, ended_at=datetime.now(UTC))
         raise Ended
 

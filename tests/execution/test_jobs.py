@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from activities.execution.durable import write_whole
 from activities.execution.folder import JobFolder
-from activities.execution.output import read
+from activities.execution.output import Output, read
 from schemas.job import Limits, Mount
 from tests.execution.conftest import Bench
 
@@ -56,6 +58,39 @@ def test_what_was_drawn_over_shows_once_however_long_its_lines(tmp_path: Path) -
     assert read(file) == "start\n100%\nend" + "." * 2_000_000
     file.write_bytes(b"10%\r50%\r")
     assert read(file) == "50%"
+
+
+@pytest.mark.parametrize("printed", [b"short\n", b"".join(b"line %03d\n" % number for number in range(200))])
+def test_output_is_joined_once_wherever_its_supervisor_was_killed_in_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: bytes
+) -> None:
+    def joined(folder: Path, left: Iterator[int]) -> str:
+        """The log after a supervisor that was killed when it had made so many changes, and a successor of it."""
+        file = folder / "log.txt"
+        output = Output(file, 400)
+        output.write(printed)
+        before = read(file)
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            for name in ("replace", "unlink"):
+                patch.setattr(Path, name, killed_after(getattr(Path, name), left))
+            output.finish()
+        assert read(file) == before
+        Output(file, 400).finish()
+        assert [path.name for path in folder.iterdir()] == ["log.txt"]
+        return file.read_text()
+
+    def killed_after(change: Callable[..., object], left: Iterator[int]) -> Callable[..., object]:
+        def maybe(*arguments: object, **more: object) -> object:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return change(*arguments, **more)
+
+        return maybe
+
+    whole = joined(tmp_path / "whole", iter(range(100)))
+    assert len(whole) < 500
+    for changes in range(5):
+        assert joined(tmp_path / str(changes), iter(range(changes))) == whole, f"killed after {changes} changes"
 
 
 async def test_a_job_runs_and_leaves_its_output_and_its_state(bench: Bench) -> None:

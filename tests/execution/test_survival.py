@@ -36,7 +36,7 @@ WAITS = "import time\nopen('/out/running', 'w').write('x')\ntime.sleep(60)\n"
 
 
 def as_left_by_a_machine_that_died(bench: Bench, code: str, *, restarts: int = 0, **more: object) -> JobFolder:
-    """A job that ran there: its order, a state that says so, its checkpoint, a draft, and no process anywhere."""
+    """A job that ran there: its order, a state that says so, its checkpoint, drafts, and no process anywhere."""
     folder = JobFolder.of(bench.root / "jobs", "tuner.1.1.j1")
     now = datetime.now(UTC)
     done = bench.step("open('/out/prepared', 'a').write('again')", name="prepare")
@@ -45,7 +45,8 @@ def as_left_by_a_machine_that_died(bench: Bench, code: str, *, restarts: int = 0
     steps = (StepState(name="prepare", exit_code=0, seconds=5.0), StepState(name="train", seconds=40.0))
     state = JobState(id="tuner.1.1.j1", purpose="train", phase="running", device="gpu:7", queued_at=now, started_at=now)
     folder.write(state.model_copy(update={"steps": steps, "restarts": restarts}))
-    (folder.path / ".state.json.0123").write_text("{")
+    for file in ("state.json", "spec.json", "stop"):
+        (folder.path / f".{file}.0123").write_text("{")
     folder.lock.touch()
     folder.log.write_text("epoch 1\n")
     (bench.out / "checkpoint").write_text("7")
@@ -63,6 +64,18 @@ async def test_a_job_whose_machine_died_goes_on_from_its_checkpoint_on_the_devic
     assert "the supervisor had died" in log
     assert state.steps[1].seconds > 40, "the time that it took before counts"
     assert list(folder.path.glob(".*")) == []
+
+
+async def test_a_step_that_had_failed_is_not_done_again(bench: Bench) -> None:
+    """As when its supervisor is killed between the record of the step and that of the job's end."""
+    folder = as_left_by_a_machine_that_died(bench, COUNTS)
+    prepared, _ = folder.state().steps
+    failed = StepState(name="train", exit_code=1, seconds=40.0, problem="it ended with exit code 1")
+    folder.write(folder.state().model_copy(update={"steps": (prepared, failed)}))
+    state = await bench.ended()
+    assert (state.phase, state.problem) == ("failed", "train: it ended with exit code 1")
+    assert state.steps[1] == failed
+    assert not (bench.out / "model").exists()
 
 
 async def test_a_job_is_not_taken_up_without_end(bench: Bench) -> None:
