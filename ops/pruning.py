@@ -1,6 +1,6 @@
 """What ended runs left on disk, and what of it can go: nothing of a run that is not over, or cannot be asked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import BadInput
 from activities.execution import environments
+from activities.execution.durable import try_lock
 from activities.execution.jobs import LocalJobs
 from activities.workspace import pretrained
 from activities.workspace.layout import Layout
@@ -23,6 +24,7 @@ from schemas.role import SetupReport
 from schemas.run import RunSpec
 
 BLOCK = "environments and weights that runs share"
+WANTED = "it is being made, or a run has begun that may want it"
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,7 @@ async def prune(settings: Settings, client: Client | None, choice: Choice, *, dr
     else:
         shared = _shared(settings, [name for name in local if not (choice.everything and name in chosen)], set(left))
     sizes = freed([*left.values(), *([path] for path in shared)])
-    problems = () if dry_run else _removed(settings, left, shared, choice)
-    return Pruned(
+    plan = Pruned(
         dry_run=dry_run,
         runs=tuple(Gone(name=name, bytes=size) for name, size in zip(left, sizes, strict=False)),
         shared=tuple(
@@ -85,8 +86,9 @@ async def prune(settings: Settings, client: Client | None, choice: Choice, *, dr
             for path, size in zip(shared, sizes[len(left) :], strict=True)
         ),
         kept=tuple(kept),
-        problems=problems,
     )
+    gone = dict(zip(shared, plan.shared, strict=True))
+    return plan if dry_run else await _carried_out(settings, plan, left, gone, local)
 
 
 def _named(name: str, choice: Choice) -> bool:
@@ -115,25 +117,30 @@ async def _over(settings: Settings, client: Client | None, run: str) -> datetime
         return f"it cannot be read: {error}"
     if owner != run:
         return f"{where.folder} is the folder of {owner}"
-    written = ended.ended if ended is not None else None
-    when = written if client is None else await _closed(client, run, written)
+    closed = None if client is None else await _closed(client, run)
+    when = closed or (ended.ended if ended is not None else None)
     if when is None:
         return "no server answers, and by its files it is not over" if client is None else "it is not over by its files"
     if isinstance(when, str):
         return when
     try:
-        jobs = LocalJobs(folder=where.jobs, home=settings.home, devices=()).running()
+        jobs = _jobs(settings, run).supervised()
     except ValueError as error:
         return f"its jobs cannot be read: {error}"
-    return f"its jobs still run: {', '.join(jobs)}" if jobs else when
+    # what the server has closed has nobody who waits for a job, even if it was terminated without a word
+    return f"its jobs still run: {', '.join(jobs)}" if jobs and closed is None else when
 
 
-async def _closed(client: Client, run: str, written: datetime | None) -> datetime | str | None:
-    """When its last execution closed; as its files have it where the server does not know the run (any more)."""
+def _jobs(settings: Settings, run: str) -> LocalJobs:
+    return LocalJobs(folder=runs.layout(settings, run).jobs, home=settings.home, devices=())
+
+
+async def _closed(client: Client, run: str) -> datetime | str | None:
+    """When its last execution closed, or why that is not known; None if the server does not know it (any more)."""
     try:
         found = await runs.handle(client, run).describe()
     except RPCError as error:
-        return written if error.status == RPCStatusCode.NOT_FOUND else f"it cannot be asked: {error.message}"
+        return None if error.status == RPCStatusCode.NOT_FOUND else f"it cannot be asked: {error.message}"
     except ValueError:  # a status that the SDK has no name for, such as of a workflow that was paused from outside
         return "it is under way"
     if found.status in (None, WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
@@ -150,18 +157,57 @@ def _left(settings: Settings, run: str, *, everything: bool) -> list[Path]:
     return sorted(path for path in where.folder.iterdir() if path not in kept)
 
 
-def _removed(
-    settings: Settings, left: dict[str, list[Path]], shared: Iterable[Path], choice: Choice
-) -> tuple[str, ...]:
+async def _carried_out(
+    settings: Settings, plan: Pruned, left: dict[str, list[Path]], shared: dict[Path, Gone], known: Sequence[str]
+) -> Pruned:
+    """Stops and removes what was planned. What runs share goes only while no run has begun that is not `known`."""
     problems: list[str] = []
+    stuck: set[str] = set()
     for name, paths in left.items():
-        where = runs.layout(settings, name)
-        where.pruned.touch()
-        problems += remove(paths)
-        link = settings.runs / name
-        if choice.everything and link.is_symlink():
-            link.unlink()
-    return (*problems, *remove(shared))
+        try:
+            await _jobs(settings, name).stop_all()
+        except (OSError, RuntimeError) as error:
+            stuck.add(name)
+            problems.append(f"{name} is kept: its jobs could not be stopped: {error}")
+        else:
+            problems += _removed(settings, name, paths)
+    gone, kept = [], list(plan.kept)
+    for path, one in shared.items():
+        taken = None if stuck else _taken(settings, path, known)
+        if taken is None:
+            kept.append(Kept(name=one.name, why=WANTED))
+            continue
+        gone.append(one)
+        problems += remove([taken])
+    runs_gone = tuple(one for one in plan.runs if one.name not in stuck)
+    return plan.model_copy(
+        update={"runs": runs_gone, "shared": tuple(gone), "kept": tuple(kept), "problems": tuple(problems)}
+    )
+
+
+def _removed(settings: Settings, run: str, paths: list[Path]) -> list[str]:
+    where, link = runs.layout(settings, run), settings.runs / run
+    where.pruned.touch()
+    problems = remove(paths)
+    if link.is_symlink() and where.folder in paths:
+        link.unlink()
+    return problems
+
+
+def _taken(settings: Settings, path: Path, known: Sequence[str]) -> Path | None:
+    """The path under a name that nobody asks for: half of it gone, it must not pass for whole. None if it is wanted.
+
+    Its lock is that of who makes it; a run is listed before any work for it begins.
+    """
+    lock = try_lock(path.with_name(f"{path.name.lstrip('.').partition('.')[0]}.lock"))
+    if lock is None:
+        return None
+    try:
+        if not set(runs.local_runs(settings)) <= set(known):
+            return None
+        return path if path.name.startswith(".") else path.rename(path.with_name(f".{path.name}.gone"))
+    finally:
+        lock.release()
 
 
 def _shared(settings: Settings, remaining: Sequence[str], pruned: set[str]) -> list[Path]:

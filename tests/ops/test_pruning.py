@@ -2,22 +2,29 @@
 
 import json
 import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
+import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.execution import environments
+from activities.execution import environments, processes
+from activities.execution.durable import locked
 from activities.execution.folder import Order
+from activities.execution.jobs import LocalJobs
 from activities.workspace.layout import Layout
+from ops import pruning, runs
 from ops.settings import Settings
 from schemas.base import RunRef
 from schemas.delivery import Prepared
 from schemas.event import Event, LedgerEntry, RunEnded, RunPrepared
-from schemas.job import JobSpec
+from schemas.job import JobSpec, Limits, Step
 from schemas.run import RunSpec
 from tests.ops.conftest import Finished, Shell
 from tests.workflows.facts import TASK, spec, started
@@ -259,11 +266,141 @@ async def test_the_environment_that_all_runs_begin_with_stays(home: Settings, do
     assert base.is_dir()
 
 
-async def test_a_run_whose_jobs_still_run_is_kept(home: Settings, down: Shell) -> None:
+# --- its jobs ---------------------------------------------------------------------------------------------------------
+
+
+Training = Callable[[Layout], Awaitable[list[psutil.Process]]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def training(home: Settings) -> AsyncIterator[Training]:
+    """Starts a job of the run, `j2`, that would go on for a minute: its supervisor and all below that."""
+    started: list[LocalJobs] = []
+
+    async def start_job(where: Layout) -> list[psutil.Process]:
+        started.append(LocalJobs(where.jobs, home.home, ("cpu:0",), "none"))
+        running = where.job("j2") / "running"
+        code = f"import pathlib, time; pathlib.Path({str(running)!r}).touch(); time.sleep(60)"
+        train = Step(name="train", argv=("python", "-c", code), mounts=(), workdir="/", seconds=60)
+        limits = Limits(grace_seconds=2.0)
+        await started[-1].start(
+            JobSpec(purpose="train", steps=(train,), environment=sys.prefix, limits=limits), id="j2"
+        )
+        while not running.exists():
+            soon = datetime.now(UTC) + timedelta(seconds=0.05)
+            assert not (await started[-1].wait("j2", until=soon)).ended, started[-1].log("j2")
+        [supervisor] = processes.supervisors(str(where.job("j2").resolve()))
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    yield start_job
+    for jobs in started:
+        await jobs.stop_all()
+
+
+async def test_a_run_whose_jobs_still_run_is_kept_while_nobody_can_be_asked(
+    home: Settings, down: Shell, training: Training
+) -> None:
     where = made(home, "toy-1", ended_days_ago=1)
-    asked = JobSpec(purpose="train", steps=(), environment="")
-    order = Order(id="j1", spec=asked, sandbox="none", ordered_at=datetime.now(UTC))
-    (where.job("j1") / "spec.json").write_text(order.model_dump_json())
+    job = await training(where)
     found = await down("prune")
-    assert "Kept: toy-1: its jobs still run: j1" in found.out
+    assert "Kept: toy-1: its jobs still run: j2" in found.out
     assert (where.job("j1") / "log.txt").exists()
+    assert all(process.is_running() for process in job)
+
+
+async def test_a_run_that_was_terminated_from_outside_is_pruned_and_its_jobs_are_stopped(
+    home: Settings, client: Client, server: WorkflowEnvironment, training: Training
+) -> None:
+    stage, gate = holding()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        where = made(home, handle.id, ended_days_ago=None)
+        job = await training(where)
+        shell = Shell(home.home, {"TEMPORAL_ADDRESS": server.client.service_client.config.target_host})
+        await shell("prune")
+        assert all(process.is_running() for process in job), "the run is under way"
+        await handle.terminate()
+        gate.set()
+    assert names(await shell("prune", "--dry-run", "--json"), "runs") == [handle.id]
+    assert all(process.is_running() for process in job), "nothing is touched by a dry run"
+    found = await shell("prune", "--json")
+    assert names(found, "runs") == [handle.id], found.out
+    assert left(where) == REMAINS
+    _, alive = psutil.wait_procs(job, timeout=10)
+    assert alive == []
+
+
+async def test_a_job_that_nobody_supervises_does_not_run(home: Settings, down: Shell) -> None:
+    """As where its supervisor and all workers were killed, or the machine went down."""
+    where = made(home, "toy-1", ended_days_ago=1)
+    order = Order(
+        id="j1",
+        spec=JobSpec(purpose="train", steps=(), environment=""),
+        sandbox="none",
+        ordered_at=datetime.now(UTC),
+    )
+    (where.job("j1") / "spec.json").write_text(order.model_dump_json())
+    found = await down("prune", "--json")
+    assert names(found, "runs") == ["toy-1"], found.out
+    assert left(where) == REMAINS
+
+
+# --- runs that begin meanwhile ----------------------------------------------------------------------------------------
+
+
+def unused(settings: Settings) -> list[Path]:
+    """Environments that no run needs."""
+    made(settings, "toy-1", ended_days_ago=1)
+    paths = [settings.home / "environments" / name for name in ("1234", "5678")]
+    for path in paths:
+        path.mkdir(parents=True)
+        (path / environments.COMPLETE).touch()
+    return paths
+
+
+async def test_an_environment_that_is_being_made_is_left_alone(home: Settings, down: Shell) -> None:
+    busy, free = unused(home)
+    with locked(busy.with_name("1234.lock")):
+        found = await down("prune", "--json")
+    assert (found.code, names(found, "shared")) == (0, ["environments/5678"])
+    assert [one["name"] for one in found.json["kept"]] == ["environments/1234"]
+    assert (busy.exists(), free.exists()) == (True, False)
+
+
+async def test_what_runs_share_stays_where_a_run_begins_while_others_are_removed(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = unused(home)
+    real = pruning.remove
+
+    def begins(gone: Iterable[Path]) -> list[str]:
+        if "toy-2" not in runs.local_runs(home):
+            made(home, "toy-2", ended_days_ago=None)
+        return real(gone)
+
+    monkeypatch.setattr(pruning, "remove", begins)
+    found = await pruning.prune(home, None, pruning.Choice(), dry_run=False)
+    assert [one.name for one in found.runs] == ["toy-1"]
+    assert found.shared == ()
+    assert [one.why for one in found.kept] == [pruning.WANTED] * 2
+    assert all((path / environments.COMPLETE).exists() for path in paths)
+
+
+async def test_half_an_environment_does_not_pass_for_whole(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the command is killed while it removes."""
+    paths = unused(home)
+    removed = iter((True, False))
+
+    def killed(gone: Iterable[Path]) -> list[str]:
+        if next(removed):
+            return []
+        raise KeyboardInterrupt(*gone)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pruning, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await pruning.prune(home, None, pruning.Choice(), dry_run=False)
+    assert [path.exists() for path in paths] == [False, True]
+    assert (paths[0].with_name(".1234.gone") / environments.COMPLETE).exists()
+    await pruning.prune(home, None, pruning.Choice(), dry_run=False)
+    assert [path for path in (home.home / "environments").iterdir() if path.is_dir()] == []
