@@ -77,9 +77,9 @@ class FileJournal:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await writing  # the file must not be closed under the thread that writes to it
-                raise
-            finally:
                 self._records.append(record)
+                raise
+            self._records.append(record)
         if _attempts(self._folder)[-1:] > [self._attempt]:
             raise Superseded(f"attempt {self._attempt} was cut off, and a later one has begun")
 
@@ -150,10 +150,15 @@ def _complete(path: Path) -> list[JournalRecord]:
 
 
 def _write(file: int, line: bytes) -> None:
-    written = os.write(file, line)
-    while written < len(line):
-        written += os.write(file, line[written:])
-    os.fsync(file)
+    """What a full disk leaves of a line is cut off again: it would hide every later one from readers."""
+    before, written = os.fstat(file).st_size, 0
+    try:
+        while written < len(line):
+            written += os.write(file, line[written:])
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, before)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Segments: what was complete is kept, and what an older attempt writes after it was left is void."""
 
 import asyncio
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -108,6 +109,22 @@ async def test_a_writer_that_is_cancelled_leaves_a_whole_record(tmp_path: Path) 
         await writing
     journal.close()
     assert [record.turn for record in read(tmp_path) if isinstance(record, Replied)] == [1]
+
+
+async def test_what_did_not_fit_on_disk_hides_nothing_that_is_written_later(tmp_path: Path) -> None:
+    journal = await begin(tmp_path, 1)
+    await journal.append(asking(1))
+    room = (tmp_path / "a1.jsonl").stat().st_size + 100
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            await journal.append(replied(1, "x" * 1_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    await journal.append(replied(1, "once there was room"))
+    assert read(tmp_path) == journal.records
+    assert [record.reply.text for record in read(tmp_path) if isinstance(record, Replied)] == ["once there was room"]
 
 
 async def test_an_attempt_begins_once(tmp_path: Path) -> None:
