@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -63,29 +63,29 @@ def load_grade(folder: Path, name: str) -> Grade:
 
 def check_grade(folder: Path, task: Task, labels: pd.DataFrame, classes: Classes) -> None:
     """A metric of one's own must work before hours are spent: in a process, it grades labels against themselves."""
-    with TemporaryDirectory() as place:
-        labels.to_parquet(Path(place) / "labels.parquet", index=False)
-        (Path(place) / "task.json").write_text(task.model_dump_json(), encoding="utf-8")
-        (Path(place) / "classes.json").write_text(json.dumps(classes), encoding="utf-8")
-        command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(folder.resolve()), place]
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env=environment)
-        except subprocess.TimeoutExpired as error:
-            slow = f"{task.metric.name} took longer than {_SECONDS:.0f} s on {len(labels)} rows"
-            raise BadInput(f"key `metric`: {slow}: make it faster") from error
+    command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(folder.resolve())]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    try:
+        done = subprocess.run(
+            command,
+            input=_packed(task, labels, classes),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired as error:
+        slow = f"{task.metric.name} took longer than {_SECONDS:.0f} s on {len(labels)} rows"
+        raise BadInput(f"key `metric`: {slow}: make it faster") from error
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise BadInput(f"key `metric`: {' '.join(last)} (it was tried on the labels as predictions of themselves)")
 
 
-def main(folder: str, place: str) -> None:
+def main(folder: str) -> None:
     """Grades labels as predictions of themselves; a failure is one line on stderr."""
-    task = Task.model_validate_json((Path(place) / "task.json").read_text(encoding="utf-8"))
-    recorded = json.loads((Path(place) / "classes.json").read_text(encoding="utf-8"))
-    classes: Classes = {key: tuple(value) for key, value in recorded.items()}
-    frame = pd.read_parquet(Path(place) / "labels.parquet")
+    task, frame, classes = _unpacked(sys.stdin.buffer.read())
     predicted = prediction_frame(_perfect(frame, task, classes), task, classes)
     try:
         value = load_grade(Path(folder), task.metric.name)(frame, predicted)
@@ -93,6 +93,19 @@ def main(folder: str, place: str) -> None:
         sys.exit(" ".join(str(error).split()))
     if not math.isfinite(value):
         sys.exit(f"{task.metric.name} gave {value}, which is no finite number")
+
+
+def _packed(task: Task, labels: pd.DataFrame, classes: Classes) -> bytes:
+    """For a pipe: a copy of all labels on disk would stay there if this process were killed."""
+    table = BytesIO()
+    labels.to_parquet(table, index=False)
+    return b"\n".join((task.model_dump_json().encode(), json.dumps(classes).encode(), table.getvalue()))
+
+
+def _unpacked(packed: bytes) -> tuple[Task, pd.DataFrame, Classes]:
+    task, classes, table = packed.split(b"\n", 2)
+    recorded: Classes = {key: tuple(value) for key, value in json.loads(classes).items()}
+    return Task.model_validate_json(task), pd.read_parquet(BytesIO(table)), recorded
 
 
 def _perfect(frame: pd.DataFrame, task: Task, classes: Classes) -> Predictions:

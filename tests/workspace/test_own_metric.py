@@ -1,10 +1,12 @@
 """A metric of the task's own, from its grade.py."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from activities.errors import NeedsPerson, ToolFailed
+from activities.errors import BadInput, NeedsPerson, ToolFailed
+from activities.workspace.prepare import check
 from activities.workspace.scorer import score_members
 from tests.workspace import tasks
 from tests.workspace.scene import Scene, off_by
@@ -53,3 +55,16 @@ async def test_an_own_metric_that_fails_is_a_persons_to_mend(given: Path, scene:
     (given / "grade.py").write_text(f"{GRADE}\ndef cost(truth, predicted):\n    raise KeyError('cost')\n")
     with pytest.raises(NeedsPerson, match=r"grade.py:cost failed: KeyError"):
         await score_members(scene.layout, scene.task, [scene.predict("j", off_by(4.0))], "single")
+
+
+def test_an_own_metric_is_tried_without_a_copy_of_the_labels_on_disk(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stay there if the process that tries it were killed."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    looks = "\nimport os\ndef cost(truth, predicted):\n    return len(os.listdir(os.environ['TMPDIR'])) or 1 / 0\n"
+    (given / "grade.py").write_text(GRADE + looks)
+    with pytest.raises(BadInput, match="ZeroDivisionError"):
+        check(given)
