@@ -55,6 +55,9 @@ Candidates = Annotated[
 Policy = Annotated[
     str | None, typer.Option(help="What decides: agent (the manager, the default) or greedy (a search in code).")
 ]
+Sandbox = Annotated[
+    str | None, typer.Option(help="Where generated code runs: auto (the default), bubblewrap, container, or none.")
+]
 Seed = Annotated[int | None, typer.Option(help="Of splits and of all chance (0).")]
 Sets = Annotated[
     list[str] | None,
@@ -94,6 +97,7 @@ def run(
     candidates: Candidates = None,
     policy: Policy = None,
     seed: Seed = None,
+    sandbox: Sandbox = None,
     sets: Sets = None,
     no_form: NoForm = False,  # noqa: ARG001  # as its help says
     detach: Detach = False,
@@ -114,6 +118,7 @@ def run(
         "candidates": candidates,
         "policy": policy,
         "seed": seed,
+        "sandbox": sandbox,
     }
     asked = Asked(task, task_name, data_dir, instruction)
     before = complete(recorded(settings, replay)) if replay else None

@@ -129,8 +129,8 @@ def unconfined(here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (["--model", "claude-opus-5-5"], "claude-opus-5-5 would write code that can do whatever this user can"),
         (["--set", "models.coder=claude-opus-5-5"], "neither bubblewrap nor Docker or Podman"),
         (["--model", "claude-opus-5-5"], "`--sandbox none` starts the run all the same"),
-        (["--set", "sandbox=bubblewrap"], "the sandbox 'bubblewrap' does not work here"),
-        (["--model", "claude-opus-5-5", "--set", "sandbox=none"], "little disk is left"),
+        (["--sandbox", "bubblewrap"], "the sandbox 'bubblewrap' does not work here"),
+        (["--model", "claude-opus-5-5", "--sandbox", "none"], "little disk is left"),
         ([], "little disk is left"),
     ],
 )
