@@ -166,14 +166,18 @@ async def _carried_out(
     for name, paths in left.items():
         try:
             await _jobs(settings, name).stop_all()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             stuck.add(name)
             problems.append(f"{name} is kept: its jobs could not be stopped: {error}")
         else:
             problems += _removed(settings, name, paths)
     gone, kept = [], list(plan.kept)
     for path, one in shared.items():
-        taken = None if stuck else _taken(settings, path, known)
+        try:
+            taken = None if stuck else _taken(settings, path, known)
+        except OSError as error:  # such as another command that removes it, too
+            problems.append(f"{path} could not be removed: {error.strerror}")
+            continue
         if taken is None:
             kept.append(Kept(name=one.name, why=WANTED))
             continue
