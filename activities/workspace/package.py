@@ -49,9 +49,10 @@ def assemble(
         (draft / LOCK).write_text(_anywhere(environment_lock), encoding="utf-8")
         delivering = DeliveryVerified(verified=verified, refitted=refitted) if verified else None
         write_card(draft, read_facts(layout, delivering))
+        predicted = submission.read_bytes() if submission is not None else None
         fence.put(draft, layout.output / "model")
-        if submission is not None:
-            fence.write(layout.output / "submission.csv", submission.read_bytes())
+        if predicted is not None:
+            fence.write(layout.output / "submission.csv", predicted)
     return layout.output / "model"
 
 

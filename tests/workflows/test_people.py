@@ -1,5 +1,6 @@
 """What people do to a run."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from schemas.person import Extension, Stop
 from tests.workflows.facts import spec
 from tests.workflows.stage import holding, staged, start, tuning, until
 from workflows.build import BuildWorkflow
+from workflows.calls import ALIVE
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -62,6 +64,39 @@ async def test_while_paused_nothing_is_admitted_and_agents_are_told_to_hold(clie
         state = await handle.result()
     assert state.phase == "DONE"
     assert [request.held for request in stage.requests("hold")] == [True, False]
+
+
+async def test_a_worker_that_is_silent_is_missed_whatever_it_was_asked_for(client: Client) -> None:
+    """Also where agents are told to hold, and where it is counted what an invocation without a report has cost."""
+    stage, _ = holding()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.pause, "lunch")
+        async with asyncio.timeout(30):
+            while not stage.requests("hold"):  # noqa: ASYNC110 - workers are at work meanwhile
+                await asyncio.sleep(0.02)
+        await handle.execute_update(BuildWorkflow.stop, Stop(why="enough"))
+        await handle.result()
+        history = await handle.fetch_history()
+    asked = [event.activity_task_scheduled_event_attributes for event in history.events]
+    patience = {one.activity_type.name: one.heartbeat_timeout.ToTimedelta() for one in asked if one.activity_id}
+    assert {"hold", "account", "tuner", "publish"} <= set(patience)
+    assert set(patience.values()) == {ALIVE}
+
+
+async def test_requests_to_hold_and_to_go_on_say_which_is_later(client: Client) -> None:
+    stage, gate = holding()
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.pause, "lunch")
+        gate.set()
+        await until(handle, lambda state: not state.in_flight)
+        await handle.execute_update(BuildWorkflow.resume)
+        await handle.result()
+    paused, resumed = stage.requests("hold")
+    assert 0 < paused.seq < resumed.seq
 
 
 async def test_a_note_reaches_the_manager_at_its_next_turn(client: Client) -> None:
