@@ -1,11 +1,11 @@
-"""Makes the committed histories: `python -m tests.histories.make [KIND ...]`; without a name, all that are played."""
+"""Makes the present version's histories: `python -m tests.histories.make [KIND ...]`, by default all played ones."""
 
+import argparse
 import asyncio
+import dataclasses
 import shutil
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 from temporalio.api.failure.v1 import Failure
@@ -21,7 +21,7 @@ from schemas.base import RunRef
 from schemas.budget import Budget
 from schemas.run import RunSettings, RunSpec
 from tests.conftest import ATTRIBUTES, TEMPORAL
-from tests.histories import keep
+from tests.histories import AlreadyKept, archive
 from tests.histories.kinds import PLAYED, Taken, taken
 from tests.workflows.stage import start
 
@@ -55,18 +55,33 @@ async def diabetes(client: Client) -> Taken:
 KINDS: dict[str, Callable[[Client], Awaitable[Taken]]] = {made.__name__: made for made in (*PLAYED, diabetes)}
 
 
-async def make(kinds: list[str]) -> None:
+async def make(kinds: list[str], *, replace: bool) -> None:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(TEMPORAL),
         search_attributes=ATTRIBUTES,
-        data_converter=replace(pydantic_data_converter, failure_converter_class=Traceless),
+        data_converter=dataclasses.replace(pydantic_data_converter, failure_converter_class=Traceless),
         identity="maker",  # and not this process on this host
         dev_server_log_level="error",
     ) as environment:
         for kind in kinds:
             histories, ledger = await KINDS[kind](environment.client)
-            keep(kind, histories, ledger)
+            archive().keep(kind, histories, ledger, replace=replace)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--replace", action="store_true", help="those that the version has; not once it is released")
+    asked = parser.parse_args()
+    kinds = asked.kinds or [made.__name__ for made in PLAYED]
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        parser.error(f"there is no kind {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    try:
+        archive().check(kinds, replace=asked.replace)
+    except AlreadyKept as error:
+        parser.error(f"{error}: raise the version in pyproject.toml, or, if it is not released yet, say --replace")
+    asyncio.run(make(kinds, replace=asked.replace))
 
 
 if __name__ == "__main__":
-    asyncio.run(make(sys.argv[1:] or [made.__name__ for made in PLAYED]))
+    main()

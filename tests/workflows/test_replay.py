@@ -1,4 +1,4 @@
-"""Histories of older runs, replayed: this code would decide as they were decided, and derives the same ledger."""
+"""Histories of every version, replayed: this code would decide as they were decided, and derives the same ledger."""
 
 import base64
 import json
@@ -12,13 +12,27 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from schemas.event import Event, LedgerEntry
-from tests.histories import heads, kept
+from tests.histories import VERSION, Archive, Kept, archive, archives
 from workflows import fold, ledger
 from workflows.build import BuildWorkflow
 from workflows.replay import rederive
 from workflows.runner import runner
 
-KINDS = sorted(heads())
+PHASES = {  # of each kind of run, when its history was taken
+    "delivered": "DONE",
+    "greedy": "DONE",
+    "continued": "DONE",
+    "attempts": "DONE",
+    "contested": "DONE",
+    "steered": "STOPPED",
+    "spoken": "DONE",
+    "stopped": "STOPPED",
+    "failed": "FAILED",
+    "paused": "EXPLORING",
+    "unfinished": "EXPLORING",
+    "diabetes": "DONE",
+}
+EVERY = [pytest.param(one, kind, id=f"{one.version}-{kind}") for one in archives() for kind in sorted(one.heads())]
 RARE = {"overrun"}  # only a delivery that takes longer than its reserve has it
 
 
@@ -46,49 +60,56 @@ def event_kinds(found: list[LedgerEntry]) -> set[str]:
     return {entry.event.kind for entry in found}
 
 
+Derived = dict[tuple[str, str], list[LedgerEntry]]
+
+
+def kept(kind: str) -> Kept:
+    """As the present version made it."""
+    return archive().kept(kind)
+
+
 @pytest.fixture(scope="module")
-async def derived() -> dict[str, list[LedgerEntry]]:
-    return {kind: await rederive(kind, kept(kind).histories) for kind in KINDS}
+async def every() -> Derived:
+    """The ledgers of all versions, by version and kind."""
+    return {
+        (one.version, kind): await rederive(kind, one.kept(kind).histories)
+        for one in archives()
+        for kind in one.heads()
+    }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_worker_of_today_takes_up_a_history_where_it_stands(kind: str) -> None:
+@pytest.fixture
+def derived(every: Derived) -> dict[str, list[LedgerEntry]]:
+    """The present version's, by kind."""
+    return {kind: found for (version, kind), found in every.items() if version == VERSION}
+
+
+def test_the_present_version_has_every_kind_of_run() -> None:
+    assert set(archive().heads()) == set(PHASES)
+
+
+@pytest.mark.parametrize(("made", "kind"), EVERY)
+async def test_a_worker_of_today_takes_up_a_history_where_it_stands(made: Archive, kind: str) -> None:
     replayer = Replayer(workflows=[BuildWorkflow], data_converter=pydantic_data_converter, workflow_runner=runner())
-    for number, history in enumerate(kept(kind).histories):
+    for number, history in enumerate(made.kept(kind).histories):
         await replayer.replay_workflow(WorkflowHistory.from_json(f"{kind}.{number}", history))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_ledger_comes_out_as_it_was_to_the_last_digest(derived: dict[str, list[LedgerEntry]], kind: str) -> None:
-    found = derived[kind]
-    assert (len(found), found[-1].digest) == (kept(kind).entries, kept(kind).head)
+@pytest.mark.parametrize(("made", "kind"), EVERY)
+def test_the_ledger_comes_out_as_it_was_to_the_last_digest(every: Derived, made: Archive, kind: str) -> None:
+    found, known = every[made.version, kind], made.kept(kind)
+    assert (len(found), found[-1].digest) == (known.entries, known.head)
     assert ledger.broken_at(found) is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "phase"),
-    [
-        ("delivered", "DONE"),
-        ("greedy", "DONE"),
-        ("continued", "DONE"),
-        ("attempts", "DONE"),
-        ("contested", "DONE"),
-        ("steered", "STOPPED"),
-        ("spoken", "DONE"),
-        ("stopped", "STOPPED"),
-        ("failed", "FAILED"),
-        ("paused", "EXPLORING"),
-        ("unfinished", "EXPLORING"),
-        ("diabetes", "DONE"),
-    ],
-)
-def test_the_state_at_the_end_is_what_the_ledger_folds_to(
-    derived: dict[str, list[LedgerEntry]], kind: str, phase: str
-) -> None:
-    state = fold.begin(derived[kind][0])
-    for entry in derived[kind][1:]:
+@pytest.mark.parametrize(("made", "kind"), EVERY)
+def test_the_state_at_the_end_is_what_the_ledger_folds_to(every: Derived, made: Archive, kind: str) -> None:
+    begun, *later = every[made.version, kind]
+    state = fold.begin(begun)
+    for entry in later:
         state = fold.apply(state, entry)
-    assert (state.phase, state.seq, state.head) == (phase, kept(kind).entries, kept(kind).head)
+    known = made.kept(kind)
+    assert (state.phase, state.seq, state.head) == (PHASES[kind], known.entries, known.head)
     assert bool(state.paused) == (kind == "paused")
     assert bool(state.in_flight) == (kind == "unfinished")
 
@@ -142,7 +163,6 @@ async def test_a_history_in_which_a_result_was_changed_gives_another_ledger() ->
 
 
 async def test_nobody_is_named_by_the_committed_histories() -> None:
-    for kind in KINDS:
-        for history in kept(kind).histories:
-            assert set(re.findall(r'"identity": ?"([^"]*)"', history)) == {"maker"}
-            assert 'File "' not in history
+    for history in (text for made in archives() for kind in made.heads() for text in made.kept(kind).histories):
+        assert set(re.findall(r'"identity": ?"([^"]*)"', history)) == {"maker"}
+        assert 'File "' not in history
