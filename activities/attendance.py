@@ -21,6 +21,7 @@ from activities.execution.durable import Lock, try_lock
 from schemas.base import Record
 
 DIED = "WorkerDied"  # the error's type, as the workflow knows it
+LOCK = ".lock"
 OVER = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 _log = structlog.get_logger(__name__)
@@ -88,20 +89,28 @@ async def _listed(folder: Path) -> AsyncIterator[None]:
 async def report_the_dead(client: Client, home: Path) -> int:
     """Tells Temporal of the attempts that workers of this host died over, and returns how many were still awaited."""
     reported = 0
-    for folder in sorted(path for path in _folder(home).glob("*") if path.is_dir()):
-        lock = try_lock(_lock(folder))
-        if lock is None:
-            continue  # alive
+    for folder in sorted(path for path in _folder(home).glob("*") if path.suffix != LOCK):
         try:
+            reported += await _report(client, folder)
+        except (RPCError, OSError) as error:  # no reason not to serve: heartbeats will tell it in their own time
+            _log.warning("the dead could not be reported", error=str(error))
+    return reported
+
+
+async def _report(client: Client, folder: Path) -> int:
+    lock = try_lock(_lock(folder))
+    if lock is None:
+        return 0  # alive, or another worker is at it
+    reported = 0
+    try:
+        if folder.is_dir():  # else another worker has just done it, and the lock is a new one
             for entry in folder.iterdir():
                 reported += await _reported(client, entry)
                 entry.unlink(missing_ok=True)
             folder.rmdir()
-            _lock(folder).unlink(missing_ok=True)
-        except RPCError as error:  # heartbeats will tell it in their own time
-            _log.warning("the dead could not be reported", error=error.message)
-        finally:
-            lock.release()
+        _lock(folder).unlink(missing_ok=True)
+    finally:
+        lock.release()
     return reported
 
 
@@ -129,4 +138,4 @@ def _folder(home: Path) -> Path:
 
 
 def _lock(folder: Path) -> Path:
-    return folder.with_suffix(".lock")
+    return folder.with_suffix(LOCK)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +11,19 @@ from typing import Any
 
 import pytest
 from temporalio import activity, workflow
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    FailAsyncActivityInput,
+    Interceptor,
+    OutboundInterceptor,
+    WorkflowFailureError,
+)
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.attendance import Attendance, report_the_dead
+from activities.attendance import Attempt, Attendance, report_the_dead
 
 QUEUE = "attendance"
 LONG = timedelta(minutes=10)
@@ -123,3 +130,53 @@ async def test_an_attempt_that_nobody_awaits_any_more_is_no_error(server: Workfl
         await killed_at_work(server, tmp_path)
         await run.terminate()
         assert await report_the_dead(server.client, tmp_path) == 0
+
+
+def left_by_a_dead_worker(home: Path, name: str) -> Path:
+    """A list of one attempt, of a workflow that Temporal no longer knows."""
+    folder = home / "attendance" / socket.gethostname() / name
+    folder.mkdir(parents=True)
+    folder.with_suffix(".lock").touch()
+    attempt = Attempt(namespace="default", workflow="forgotten", run="", activity="work.a1")
+    (folder / "attempt").write_text(attempt.model_dump_json())
+    return folder
+
+
+class Halted(Interceptor):
+    """A client that stands still in its first report until it is let go."""
+
+    def __init__(self) -> None:
+        self.reporting, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        halted = self
+
+        class Outbound(OutboundInterceptor):
+            async def fail_async_activity(self, input: FailAsyncActivityInput) -> None:
+                halted.reporting.set()
+                await halted.go_on.wait()
+                await super().fail_async_activity(input)
+
+        return Outbound(next)
+
+
+async def test_two_workers_that_start_together_share_what_is_to_report(
+    server: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    one, other = left_by_a_dead_worker(tmp_path, "a"), left_by_a_dead_worker(tmp_path, "b")
+    halted = Halted()
+    slow = Client(**{**server.client.config(), "interceptors": [halted]})
+    first = asyncio.create_task(report_the_dead(slow, tmp_path))
+    await asyncio.wait_for(halted.reporting.wait(), 30)
+    await report_the_dead(server.client, tmp_path)
+    assert (one.exists(), other.exists()) == (True, False)
+    halted.go_on.set()
+    await asyncio.wait_for(first, 30)
+    assert list(one.parent.iterdir()) == []
+
+
+async def test_what_cannot_be_read_keeps_no_worker_from_serving(server: WorkflowEnvironment, tmp_path: Path) -> None:
+    odd, other = left_by_a_dead_worker(tmp_path, "a"), left_by_a_dead_worker(tmp_path, "b")
+    (odd / "folder").mkdir()
+    await report_the_dead(server.client, tmp_path)
+    assert (odd.exists(), other.exists()) == (True, False)
