@@ -10,7 +10,7 @@ from temporalio.envconfig import ClientConfig
 from activities.errors import BadInput
 from ops import telemetry
 from ops.errors import CommandFailed
-from ops.processes import Process
+from ops.processes import Process, read_record
 from ops.settings import Settings
 from schemas.base import Record
 
@@ -66,8 +66,7 @@ def configured() -> dict[str, Any]:
 
 def read_server(settings: Settings) -> ServerRecord | None:
     """The embedded server that was last started, whether it still runs or not."""
-    path = settings.server_record
-    return ServerRecord.model_validate_json(path.read_text()) if path.is_file() else None
+    return read_record(settings.server_record, ServerRecord)
 
 
 def target(settings: Settings) -> Target | None:

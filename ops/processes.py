@@ -6,12 +6,14 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from schemas.base import Record
 
 LOG_BYTES = 16 * 1024 * 1024  # a larger log is set aside when the process starts anew
+Known = TypeVar("Known", bound=Record)
 
 
 class Process(Record):
@@ -115,9 +117,9 @@ def tail(log: Path, lines: int = 12) -> str:
         return "\n".join(file.read().decode("utf-8", errors="replace").splitlines()[-lines:])
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old text or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text)
-    fresh.replace(path)
+def read_record(path: Path, kind: type[Known]) -> Known | None:
+    """What is known of a process; None where nothing is, or nothing that can be read, as after a loss of power."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None

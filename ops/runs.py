@@ -162,12 +162,12 @@ async def _recorded(client: Client | None, run: str, written: list[LedgerEntry])
 
 
 def read_ledger(where: Layout) -> list[LedgerEntry]:
-    """The ledger in a run's folder; CommandFailed if a line cannot be read."""
+    """The ledger in a run's folder, of one that was cut off what is complete; CommandFailed if a line is damaged."""
     if not where.ledger.is_file():
         return []
-    lines = where.ledger.read_text(encoding="utf-8").splitlines()
+    *lines, _ = where.ledger.read_bytes().split(b"\n")  # as text, a line separator within a string would end it too
     try:
-        return [LedgerEntry.model_validate_json(line) for line in lines if line.strip()]
+        return [LedgerEntry.model_validate_json(line) for line in lines]
     except ValueError as error:
         raise CommandFailed(f"{where.ledger} was damaged, or written by a newer version: {error}") from error
 

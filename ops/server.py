@@ -16,10 +16,11 @@ from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.execution.durable import write_whole
 from ops import ports
 from ops.connection import ServerRecord, Target, connect_to, read_server
 from ops.errors import CommandFailed
-from ops.processes import gone, spawn, stop, tail, write_atomically
+from ops.processes import gone, spawn, stop, tail
 from ops.settings import Settings
 
 READY_SECONDS = 60.0
@@ -54,7 +55,7 @@ async def _start(settings: Settings, before: ServerRecord | None) -> ServerRecor
     """Starts the server. A port that was free when it was chosen may be taken a moment later: then others are tried."""
     for last in (False, False, True):
         record = _spawn(settings, before)
-        write_atomically(settings.server_record, record.model_dump_json())
+        write_whole(settings.server_record, record.model_dump_json())
         try:
             client = await _ready(record)
             await _keep_closed_runs(client, settings.retention_days)

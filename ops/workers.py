@@ -13,9 +13,10 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from activities.execution.durable import write_whole
 from ops.connection import Target
 from ops.errors import CommandFailed
-from ops.processes import Process, spawn, stop, stop_all, tail, write_atomically
+from ops.processes import Process, read_record, spawn, stop, stop_all, tail
 from ops.settings import Settings
 from ops.surroundings import Change, Surroundings, change, present
 from schemas.base import Record
@@ -42,8 +43,7 @@ class WorkerRecord(Record):
 
 
 def read_worker(settings: Settings, queue: str) -> WorkerRecord | None:
-    path = settings.worker_record(queue)
-    return WorkerRecord.model_validate_json(path.read_text()) if path.is_file() else None
+    return read_record(settings.worker_record(queue), WorkerRecord)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _start(settings: Settings, queue: str, where: Target) -> None:
     record = WorkerRecord(
         process=process, queue=queue, address=where.address, namespace=where.namespace, surroundings=present()
     )
-    write_atomically(settings.worker_record(queue), record.model_dump_json())
+    write_whole(settings.worker_record(queue), record.model_dump_json())
 
 
 def command(settings: Settings, queue: str) -> list[str]:

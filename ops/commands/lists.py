@@ -41,11 +41,12 @@ async def _list(settings: Settings, *, json: bool) -> None:
 
 
 async def _one(settings: Settings, client: Client | None, run: str, some: asyncio.Semaphore) -> Standing | None:
-    where, state = target(settings), runs.ended(settings, run)
+    where = target(settings)
     url = where.url(run) if where else None
-    if state is not None:
-        return standing(state, datetime.now(UTC), url=url, live=False)
     try:
+        state = runs.ended(settings, run)
+        if state is not None:
+            return standing(state, datetime.now(UTC), url=url, live=False)
         async with some:
             known = await runs.known(settings, client, run)
     except CommandFailed:  # a run of which nothing can be read is still listed, by its name

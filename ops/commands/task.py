@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from activities.errors import BadInput
+from activities.execution.durable import write_whole
 from ops.console import Json, give, say
-from ops.processes import write_atomically
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def init(
         raise BadInput(f"{path} is there already: edit it, or give --force to write it anew")
     text = render_task_yaml(path.parent)
     try:
-        write_atomically(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}") from error
     if json:
