@@ -4,7 +4,6 @@ Version 2 with `memory` and `pids` delegated (systemd: `Delegate=yes`, `Delegate
 """
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -206,9 +205,22 @@ def _kill(folder: Path) -> None:
         if (folder / "cgroup.kill").exists():
             (folder / "cgroup.kill").write_text("1")
             return
-        for word in (folder / "cgroup.procs").read_text().split():
-            with suppress(ProcessLookupError):
-                os.kill(int(word), signal.SIGKILL)
+        known = list(_processes(folder))
+        still = _pids(folder)  # an id may have become another process's before that was looked up
+        for process in known:
+            if process.pid in still:
+                with suppress(psutil.Error):
+                    process.kill()  # not if the id has been another's since
+
+
+def _processes(folder: Path) -> Iterator[psutil.Process]:
+    for pid in _pids(folder):
+        with suppress(psutil.Error):
+            yield psutil.Process(pid)
+
+
+def _pids(folder: Path) -> set[int]:
+    return {int(word) for word in (folder / "cgroup.procs").read_text().split()}
 
 
 def _count(file: Path, name: str) -> int:

@@ -1,6 +1,7 @@
 """The processes of a job, seen from outside its sandbox: signals, memory, and the end of all of them."""
 
 import ctypes
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -34,8 +35,13 @@ def adopt_orphans() -> None:
 
 
 def end_with_parent() -> None:
-    """For a child before its exec: it is killed when the supervisor dies."""
+    """For a child before its exec: it is killed when the supervisor dies, and goes no further if that is dead by now.
+
+    It is in its parent's process group, as it was started in no other; who adopts it is not.
+    """
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getpgid(os.getppid()) != os.getpgrp():
+        os._exit(1)
 
 
 def below(pid: int) -> list[psutil.Process]:

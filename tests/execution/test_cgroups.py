@@ -2,7 +2,11 @@
 files here; `test_hostile` has the real thing, where this machine allows it."""
 
 import os
+import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -97,3 +101,40 @@ def test_a_group_that_takes_no_process_is_not_taken(tree: Path) -> None:
 def test_without_control_groups_at_all_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cgroups, "PROCESS", tmp_path)
     assert cgroups.group("x-0", LIMITS) is None
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def says_once(file: Path, text: str) -> None:
+    """Whoever reads it first finds the text, and who reads it again nothing."""
+    with file.open("w") as pipe:  # opened once someone reads
+        empty = file.with_name("empty")
+        empty.touch()
+        empty.replace(file)
+        pipe.write(text)
+
+
+def test_what_is_in_a_group_without_a_switch_of_its_own_is_killed(tree: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    made = as_the_kernel_makes(tree / "worker" / "aibuildai-x-0")
+    (made / "cgroup.procs").write_text(f"{sleeper.pid}\n")
+    cgroups.clear("x-0")
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_process_that_took_the_id_of_one_that_was_in_the_group_is_left_alone(
+    tree: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    made = as_the_kernel_makes(tree / "worker" / "aibuildai-x-0")
+    (made / "cgroup.procs").unlink()
+    os.mkfifo(made / "cgroup.procs")
+    kernel = Thread(target=says_once, args=(made / "cgroup.procs", f"{sleeper.pid}\n"))
+    kernel.start()
+    cgroups.clear("x-0")
+    kernel.join()
+    sleeper.terminate()
+    assert sleeper.wait(10) == -signal.SIGTERM, "and was not killed before"
