@@ -55,7 +55,7 @@ class Calls:
                 call = await self._admitted(number, request)
             await streak.asking(number, mind.name)
             try:
-                return await self._answered(asked, call, mind, request)
+                replied = await self._answered(asked, call, mind, request)
             except Unavailable as error:
                 outages.failed(mind.name, error)
                 await streak.unavailable(number, str(error), error.usage, _cost(mind.name, error.usage))
@@ -67,10 +67,12 @@ class Calls:
             except Exception as error:
                 await streak.ended(f"{type(error).__name__}: {error}")
                 raise
+            else:
+                return await self._kept(replied)
         raise AssertionError("counting does not end")
 
     async def _answered(self, asked: Question, call: str, mind: Mind, request: ModelRequest) -> Replied:
-        """One try, settled. What ends it otherwise stays reserved: it may have been paid for."""
+        """One try; settled if it failed. What ends it otherwise stays reserved: it may have been paid for."""
         began = time.monotonic()
         try:
             reply = await self._live.ask(mind, request)
@@ -81,7 +83,7 @@ class Calls:
             self._settle(call, 0.0, 0)
             raise
         self._live.outages.answered(mind.name)
-        replied = Replied(
+        return Replied(
             turn=asked.turn,
             reply=reply,
             seconds=time.monotonic() - began,
@@ -91,10 +93,13 @@ class Calls:
             call=call,
             bound=self._live.bound,
         )
+
+    async def _kept(self, replied: Replied) -> Replied:
+        """On disk, and settled: it is paid for also where a later attempt has begun, or the disk is full."""
         try:
             await self._journal.append(replied)
-        finally:  # it is paid for, also where a later attempt has begun, or the disk is full
-            self._settle(call, reply.dollars, reply.usage.tokens)
+        finally:
+            self._settle(replied.call, replied.reply.dollars, replied.reply.usage.tokens)
         return replied
 
     def _instead(self, asked: Question, mind: Mind) -> str:

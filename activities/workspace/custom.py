@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 
 from activities.errors import BadInput
 from activities.workspace.blend import prediction_frame
+from activities.workspace.leaving import leave
 from activities.workspace.predictions import Classes, Predictions
 from activities.workspace.values import label_codes
 from schemas.task import Task
 
 _SECONDS = 300.0
+ENDINGS = (Exception, SystemExit)  # a script that calls exit() ends no scorer
 Grade = Callable[[pd.DataFrame, pd.DataFrame], float]
 
 
@@ -45,7 +47,7 @@ def load_grade(folder: Path, name: str) -> Grade:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except ENDINGS as error:
             raise GradeFailed(f"{script} cannot be loaded: {type(error).__name__}: {error}") from error
     found = getattr(module, function, None)
     if not callable(found):
@@ -55,7 +57,7 @@ def load_grade(folder: Path, name: str) -> Grade:
         with contextlib.redirect_stdout(sys.stderr):
             try:
                 return float(found(truth.copy(), predicted.copy()))
-            except Exception as error:
+            except ENDINGS as error:
                 raise GradeFailed(f"{name} failed: {type(error).__name__}: {error}") from error
 
     return grade
@@ -83,16 +85,15 @@ def check_grade(folder: Path, task: Task, labels: pd.DataFrame, classes: Classes
         raise BadInput(f"key `metric`: {' '.join(last)} (it was tried on the labels as predictions of themselves)")
 
 
-def main(folder: str) -> None:
-    """Grades labels as predictions of themselves; a failure is one line on stderr."""
+def problem(folder: str) -> str:
+    """Grades labels as predictions of themselves; what is wrong, in a line, or nothing."""
     task, frame, classes = _unpacked(sys.stdin.buffer.read())
     predicted = prediction_frame(_perfect(frame, task, classes), task, classes)
     try:
         value = load_grade(Path(folder), task.metric.name)(frame, predicted)
     except GradeFailed as error:
-        sys.exit(" ".join(str(error).split()))
-    if not math.isfinite(value):
-        sys.exit(f"{task.metric.name} gave {value}, which is no finite number")
+        return " ".join(str(error).split())
+    return "" if math.isfinite(value) else f"{task.metric.name} gave {value}, which is no finite number"
 
 
 def _packed(task: Task, labels: pd.DataFrame, classes: Classes) -> bytes:
@@ -117,4 +118,6 @@ def _perfect(frame: pd.DataFrame, task: Task, classes: Classes) -> Predictions:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    words = problem(*sys.argv[1:])
+    sys.stderr.write(words)
+    leave(1 if words else 0)

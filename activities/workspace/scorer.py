@@ -15,6 +15,7 @@ from activities.errors import NeedsPerson, ToolFailed
 from activities.heavy import heavy
 from activities.workspace.blend import Method
 from activities.workspace.layout import Layout
+from activities.workspace.leaving import leave
 from activities.workspace.scoring import ScorerReply, ScorerRequest, answer
 from schemas.candidate import Member
 from schemas.metric import Score
@@ -111,3 +112,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave()

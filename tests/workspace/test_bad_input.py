@@ -281,6 +281,8 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         ("def cost(truth, predicted):\n    return truth['cost'].sum()\n", "grade.py:cost failed: KeyError"),
         ("def other(truth, predicted):\n    return 1.0\n", "no function 'cost'"),
         ("import nothing_of_this_name\n", "cannot be loaded: ModuleNotFoundError"),
+        ("def cost(truth, predicted):\n    return 1.0\nraise SystemExit\n", "cannot be loaded: SystemExit"),
+        ("def cost(truth, predicted):\n    raise SystemExit\n", "grade.py:cost failed: SystemExit"),
         ("def cost(truth, predicted):\n    return float('nan')\n", "no finite number"),
     ],
 )
