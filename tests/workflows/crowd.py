@@ -5,10 +5,11 @@ The worker is a process of its own. Agents are played and think for a moment.
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.bookkeeping import ledger_of, write_whole
+from activities.bookkeeping import ledger_of
+from activities.execution.durable import write_whole
 from schemas.base import RunRef
 from schemas.delivery import Published, PublishRequest
 from schemas.state import RunState
@@ -36,6 +38,9 @@ THINKS = 2.0  # seconds
 AT_ONCE = 64
 HEAD = "| runs at once | wall | decision, median | 90 % below | decisions | worker |\n|---|---|---|---|---|---|\n"
 PLAYED = ("setup", "designer", "coder", "tuner", "aggregator", "manager", "score")
+
+
+Handle = WorkflowHandle[Any, RunState]
 
 
 @dataclass(frozen=True)
@@ -96,38 +101,45 @@ async def work(address: str) -> None:
 
 
 @asynccontextmanager
-async def worker(address: str) -> AsyncIterator[psutil.Process]:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.workflows.crowd", "--serve", address)
+async def worker(module: str, *asked: str, log: Path | None = None) -> AsyncIterator[psutil.Process]:
+    """A process of that module, until it is not needed any more."""
+    with (log or Path(os.devnull)).open("ab") as file:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *asked, stdout=file, stderr=file)
     try:
         yield psutil.Process(process.pid)
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 
 async def crowd(client: Client, address: str, runs: int, folder: Path) -> Crowd:
     """So many runs at once, on a worker that is new."""
-    memory = 0
-    async with worker(address) as process:
-        began = time.monotonic()
-        handles = [await _started(client, folder, number, runs) for number in range(runs)]
-        ending = asyncio.gather(*(handle.result() for handle in handles))
-        while not ending.done():
-            memory = max(memory, process.memory_info().rss)
-            await asyncio.wait([ending], timeout=0.5)
-        wall = time.monotonic() - began
+    async with worker("tests.workflows.crowd", "--serve", address) as process:
+        return await watched(process, [_started(client, folder, number, runs) for number in range(runs)])
+
+
+async def watched(process: psutil.Process, starting: Sequence[Awaitable[Handle]]) -> Crowd:
+    """Runs from their start to the end of the last, on that worker."""
+    memory, began = 0, time.monotonic()
+    handles = [await one for one in starting]
+    ending = asyncio.gather(*(handle.result() for handle in handles))
+    while not ending.done():
+        memory = max(memory, process.memory_info().rss)
+        await asyncio.wait([ending], timeout=0.5)
+    wall = time.monotonic() - began
     decisions = [seconds for handle in handles for seconds in await _decisions(handle)]
-    return Crowd(runs, ending.result(), wall, decisions, memory)
+    return Crowd(len(handles), ending.result(), wall, decisions, memory)
 
 
-async def _started(client: Client, folder: Path, number: int, runs: int) -> WorkflowHandle[Any, RunState]:
+async def _started(client: Client, folder: Path, number: int, runs: int) -> Handle:
     name = f"crowd-{runs}-{number}"
     (folder / name).mkdir(parents=True)
     asked = spec(candidates=3).model_copy(update={"run": RunRef(id=name, folder=str(folder / name))})
     return await client.start_workflow("Build", asked, result_type=RunState, id=name, task_queue="crowd")
 
 
-async def _decisions(handle: WorkflowHandle[Any, Any]) -> list[float]:
+async def _decisions(handle: Handle) -> list[float]:
     """Seconds from each moment when the workflow had something to decide until it had decided."""
     seconds, since = [], 0.0
     for event in (await handle.fetch_history()).events:
