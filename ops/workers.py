@@ -46,6 +46,12 @@ def read_worker(settings: Settings, queue: str) -> WorkerRecord | None:
     return read_record(settings.worker_record(queue), WorkerRecord)
 
 
+def write_worker(settings: Settings, record: WorkerRecord) -> None:
+    path = settings.worker_record(record.queue)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, record.model_dump_json())
+
+
 @dataclass(frozen=True)
 class Ensured:
     """The queues whose workers were started, and what a person should know of it."""
@@ -111,7 +117,7 @@ def _start(settings: Settings, queue: str, where: Target) -> None:
     record = WorkerRecord(
         process=process, queue=queue, address=where.address, namespace=where.namespace, surroundings=present()
     )
-    write_whole(settings.worker_record(queue), record.model_dump_json())
+    write_worker(settings, record)
 
 
 def command(settings: Settings, queue: str) -> list[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from activities.execution.durable import write_whole
 from activities.workspace.layout import Layout
 from ops import processes, runs, server, workers
 from ops.connection import ServerRecord, read_server, target
@@ -55,7 +54,7 @@ def test_a_servers_record_that_was_cut_off_is_as_none(settings: Settings, this_p
 
 def test_a_workers_record_that_was_cut_off_is_as_none(settings: Settings, this_process: Process) -> None:
     record = workers.WorkerRecord(process=this_process, queue=workers.GPU, address="a", namespace="n")
-    write_whole(settings.worker_record(workers.GPU), record.model_dump_json())
+    workers.write_worker(settings, record)
     for _ in each_cut(settings.worker_record(workers.GPU)):
         assert workers.alive(settings) == []
     assert workers.alive(settings) == [record]

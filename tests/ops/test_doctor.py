@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from activities.execution.durable import write_whole
 from ops import modelchecks
 from ops.checks import Check
 from ops.processes import Process, born
 from ops.settings import Settings
 from ops.surroundings import present
-from ops.workers import QUEUES, WorkerRecord
+from ops.workers import QUEUES, WorkerRecord, write_worker
 
 KEY = "sk-ant-planted-key"
 
@@ -75,7 +74,7 @@ def working(settings: Settings, environ: dict[str, str]) -> None:
     process = Process(pid=os.getpid(), born=born(os.getpid()) or "", argv=(), log="")
     for queue in QUEUES:
         record = WorkerRecord(process=process, queue=queue, address="a", namespace="n", surroundings=present(environ))
-        write_whole(settings.worker_record(queue), record.model_dump_json())
+        write_worker(settings, record)
 
 
 def test_without_a_key_the_playbook_is_all_there_is_and_nobody_is_asked(home: Settings) -> None:
