@@ -41,7 +41,8 @@ def test_bad_input_leaves_nothing_behind(tmp_path: Path) -> None:
     layout = new_run(tmp_path)
     with pytest.raises(BadInput):
         prepare(tasks.houses(tmp_path / "given", target="nothing"), layout)
-    assert not list(layout.folder.iterdir())
+    assert not [path for path in layout.folder.rglob("*") if path.is_file()]
+    assert [path.name for path in layout.folder.iterdir()] == ["fences"]  # which attempt began last
 
 
 @pytest.mark.parametrize("ending", [".tsv", ".csv.gz", ".parquet"])
