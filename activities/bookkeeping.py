@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from activities.agent.journal import Superseded
 from activities.agent.purse import Purse
 from activities.attended import attended
-from activities.execution.durable import write_whole
+from activities.execution.durable import whole_lines, write_whole
 from activities.fence import fenced, numbers
 from activities.heavy import heavy
 from activities.workspace.layout import Layout
@@ -86,7 +86,7 @@ async def history_of(handle: WorkflowHandle[object, object]) -> str:
 
 def extend(ledger: Path, entries: list[LedgerEntry], write: Callable[[Path, str], object] = write_whole) -> None:
     """Adds what the ledger's file lacks; it never gets shorter. From where the entries differ, theirs are put there."""
-    lines = ledger.read_text().splitlines() if ledger.exists() else []
+    lines = [line.decode() for line in whole_lines(ledger)] if ledger.exists() else []
     known: dict[int, str] = {json.loads(line)["seq"]: line for line in lines}
     if not entries or max(known, default=0) > entries[-1].seq:
         return

@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import BadInput
+from activities.execution.durable import whole_lines
 from activities.workspace.layout import Layout
 from ops import replaying
 from ops.errors import CommandFailed
@@ -165,9 +166,8 @@ def read_ledger(where: Layout) -> list[LedgerEntry]:
     """The ledger in a run's folder, of one that was cut off what is complete; CommandFailed if a line is damaged."""
     if not where.ledger.is_file():
         return []
-    *lines, _ = where.ledger.read_bytes().split(b"\n")  # as text, a line separator within a string would end it too
     try:
-        return [LedgerEntry.model_validate_json(line) for line in lines]
+        return [LedgerEntry.model_validate_json(line) for line in whole_lines(where.ledger)]
     except ValueError as error:
         raise CommandFailed(f"{where.ledger} was damaged, or written by a newer version: {error}") from error
 

@@ -20,7 +20,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.bookkeeping import BookkeepingActivities, extend
 from activities.delivering import DeliveryActivities
 from activities.delivery.bundle import trained_model
-from activities.execution.durable import try_lock
+from activities.execution.durable import try_lock, whole_lines
 from activities.fence import fenced
 from activities.heavy import cores, heavy
 from activities.host import Host
@@ -31,6 +31,7 @@ from activities.workspace.repository import Repository
 from schemas.base import RunRef
 from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest, HoldRequest, PackageRequest, PrepareRequest, PublishRequest, Verified
+from schemas.event import LedgerEntry, StopRequested
 from schemas.role import Caps
 from tests.late import Gate, refused
 from tests.report import stories
@@ -41,6 +42,8 @@ from tests.workspace import tasks
 from tests.workspace.prepared import files_of
 from tests.workspace.test_own_split import GRADE, SPLIT
 from workflows.build import BuildWorkflow
+from workflows.ledger import GENESIS
+from workflows.ledger import entry as ledger_entry
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -196,6 +199,20 @@ async def test_the_ledger_gets_longer_and_never_shorter(client: Client, layout: 
     layout.ledger.write_text("\n".join([older, *lines[1:-1]]) + "\n")
     extend(layout.ledger, found, write)
     assert layout.ledger.read_text().splitlines() == [older, *lines[1:]]
+
+
+def entry_of(why: str, seq: int, previous: str) -> LedgerEntry:
+    event = StopRequested(why=why)
+    return ledger_entry(event, seq=seq, at=datetime(2026, 1, 1, tzinfo=UTC), previous=previous)
+
+
+def test_what_a_model_wrote_ends_no_line_of_the_ledger_and_one_cut_off_is_written_anew(layout: Layout) -> None:
+    first = entry_of("one\u2028two\u0085three\x1cfour", 1, GENESIS)
+    second = entry_of("five", 2, first.digest)
+    extend(layout.ledger, [first, second])
+    layout.ledger.write_bytes(layout.ledger.read_bytes()[:-9])
+    extend(layout.ledger, [first, second])
+    assert [LedgerEntry.model_validate_json(line) for line in whole_lines(layout.ledger)] == [first, second]
 
 
 # --- agents that hold ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from activities.agent.records import READ, Ended, JournalRecord, Opened, Replied, Result
+from activities.execution.durable import whole_lines
 from schemas.message import Message
 
 
@@ -141,7 +142,7 @@ def _chain(folder: Path, adopts: dict[int, int]) -> tuple[JournalRecord, ...]:
 def _complete(path: Path) -> list[JournalRecord]:
     """The segment's whole records; a line that was cut off ends it."""
     records: list[JournalRecord] = []
-    for line in path.read_bytes().split(b"\n")[:-1]:
+    for line in whole_lines(path):
         try:
             records.append(READ.validate_json(line))
         except ValidationError:

@@ -40,6 +40,11 @@ def drafted(draft: Path, content: str | bytes) -> Path:
     return draft
 
 
+def whole_lines(path: Path) -> list[bytes]:
+    """Of a file of JSON lines, which in text would end at other separators too; one that was cut off is none."""
+    return path.read_bytes().split(b"\n")[:-1]
+
+
 def _beside(path: Path, text: str) -> Path:
     return drafted(path.with_name(f".{path.name}.{uuid4().hex}"), text)
 

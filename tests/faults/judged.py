@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 
 from activities.agent.journal import read
 from activities.agent.records import READ, Asking, JournalRecord, Replied, spent
+from activities.execution.durable import whole_lines
 from activities.execution.folder import JobFolder
 from activities.workspace.layout import Layout
 from schemas.job import JobState
@@ -45,7 +46,7 @@ def segments(layout: Layout) -> dict[str, list[list[JournalRecord]]]:
     journals = layout.folder / "journals"
     return {
         folder.name: [
-            [READ.validate_json(line) for line in path.read_bytes().split(b"\n")[:-1]]
+            [READ.validate_json(line) for line in whole_lines(path)]
             for path in sorted(folder.glob("a*.jsonl"), key=lambda path: int(path.stem[1:]))
         ]
         for folder in (sorted(journals.iterdir()) if journals.is_dir() else ())

@@ -138,7 +138,7 @@ def _parsed(model: type[T], text: str) -> T | None:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line for line in _text(path).splitlines() if line.strip()]
+    return [line for line in _text(path).split("\n") if line.strip()]
 
 
 def _text(path: Path) -> str:
