@@ -22,11 +22,10 @@ def show(before: RunState | None, state: RunState) -> None:
     Attributes cost history: while nothing but what was spent changes, they follow in steps.
     """
     workflow.set_current_details(details(state, workflow.now()))
-    shown = facts(state)
     if workflow.patched("money-in-steps"):
-        changed = shown if before is None or _news(before) != _news(state) else {}
+        changed = facts(state) if before is None or _news(before) != _news(state) else {}
     else:
-        changed = {name: value for name, value in shown.items() if before is None or facts(before)[name] != value}
+        changed = {name: value for name, value in facts(state).items() if not before or facts(before)[name] != value}
     if not changed:
         return
     if not state.spec.search_attributes:
@@ -45,7 +44,8 @@ def show(before: RunState | None, state: RunState) -> None:
 
 def facts(state: RunState) -> dict[str, str | float | None]:
     """The values that runs are searched by."""
-    best = state.best.best if state.best else None
+    leader = state.best
+    best = leader.best if leader else None
     return {
         TASK.name: state.task.name if state.task else state.spec.name,
         PHASE.name: "PAUSED" if state.paused else state.phase,

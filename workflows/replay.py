@@ -26,10 +26,9 @@ UPDATES = (
 )
 
 
-async def rederive(run: str, histories: Sequence[str], around: Sequence[Interceptor] = ()) -> list[LedgerEntry]:
+async def rederive(run: str, histories: Sequence[str]) -> list[LedgerEntry]:
     """The ledger of all executions of a run, from their histories as JSON, in order; of one that goes on, so far.
 
-    `around` is what else its workers had around the workflow.
     Raises temporalio.workflow.NondeterminismError if this code would have decided otherwise at any point.
     """
     entries: list[LedgerEntry] = []
@@ -42,7 +41,7 @@ async def rederive(run: str, histories: Sequence[str], around: Sequence[Intercep
             workflows=[BuildWorkflow],
             data_converter=pydantic_data_converter,
             workflow_runner=UnsandboxedWorkflowRunner(),  # so that the replayed instance can be read
-            interceptors=[*around, watched],
+            interceptors=[watched],
         )
         await replayer.replay_workflow(WorkflowHistory(f"{run}.{number}", events))
         if watched.instance is not None:

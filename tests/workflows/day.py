@@ -1,29 +1,26 @@
-"""A day of a run, played: reports as long as real ones, and trainings that take their time on the run's own clock."""
+"""A day of a run, played: reports as long as real ones, and roles that take their time on the run's own clock."""
 
-import asyncio
+import math
 from collections import deque
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
-from temporalio import workflow
-from temporalio.worker import (
-    Interceptor,
-    StartActivityInput,
-    WorkflowInboundInterceptor,
-    WorkflowInterceptorClassInput,
-    WorkflowOutboundInterceptor,
-)
+from temporalio import activity
 
+from activities.bookkeeping import ledger_of
 from schemas.budget import Spend, Usage
 from schemas.decision import Code, Decision, Design, Finish, Tune
+from schemas.delivery import Published, PublishRequest
+from schemas.event import LedgerEntry
 from schemas.role import CodeReport, CodeRequest, DesignReport, DesignRequest, TuneReport, TuneRequest
 from schemas.state import Board, Managed, ManageRequest
 from tests.workflows.facts import trial
 from tests.workflows.stage import Stage
 
-MINUTES = 20  # of a training, and up to 18 more
-PASSING = "time that a training takes"
+SLOT = 7.0  # minutes; reports come in slots, so that which ones a turn handles does not hang on this machine's speed
+SLACK = 0.6  # minutes that a start may be late for its slot
+APART = 0.2  # minutes between the candidates' reports of a slot: all come during the turn that the first one causes
+TURN = 1.5
 SENTENCES = "It trains in time and the curve still falls, so a longer schedule with a lower rate comes next. "
 SPEND = Spend(
     usage=Usage(input_tokens=4_000, output_tokens=2_500, cache_write_5m_tokens=9_000, cache_read_tokens=180_000),
@@ -37,41 +34,25 @@ def words(characters: int) -> str:
     return (SENTENCES * (characters // len(SENTENCES) + 1))[:characters]
 
 
-class TimePasses(Interceptor):
-    """An activity that is under way keeps the server from skipping time: so what it would take passes after it.
-
-    `seconds` says how much that is.
-    """
-
-    def __init__(self, seconds: Callable[[StartActivityInput], float] | None = None) -> None:
-        self._seconds = seconds or of_training
-
-    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
-        seconds = self._seconds
-
-        class Outbound(WorkflowOutboundInterceptor):
-            def start_activity(self, input: StartActivityInput) -> Any:
-                handle, passes = super().start_activity(input), seconds(input)
-                return asyncio.create_task(_later(handle, passes)) if passes else handle
-
-        class Inbound(WorkflowInboundInterceptor):
-            def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-                super().init(Outbound(outbound))
-
-        return Inbound
+def taken(name: str, request: Any, at: datetime) -> float:
+    """Seconds that an activity of this day takes when it starts at that moment."""
+    match request:
+        case ManageRequest():
+            return 60.0 * TURN
+        case DesignRequest():
+            return _seconds(1, request.candidate, at)
+        case CodeRequest():
+            return _seconds(2, request.candidate, at)
+        case TuneRequest():
+            return _seconds(1 + (request.candidate + 3 * request.card.tunes) % 5, request.candidate, at)
+        case _:
+            return 0.0
 
 
-def of_training(input: StartActivityInput) -> float:
-    if input.activity != "tuner":
-        return 0.0
-    request: TuneRequest = input.args[0]
-    return min(60.0 * (MINUTES + 3 * ((2 * request.candidate + 3 * request.card.tunes) % 7)), request.seconds)
-
-
-async def _later(handle: Any, seconds: float) -> Any:
-    report = await handle
-    await workflow.sleep(timedelta(seconds=seconds), summary=PASSING)
-    return report
+def _seconds(slots: int, candidate: int, at: datetime) -> float:
+    began = at.timestamp() / 60.0
+    end = math.ceil((began + SLACK) / SLOT + slots - 1) * SLOT + APART * candidate
+    return 60.0 * (end - began)
 
 
 class Day(Stage):
@@ -80,6 +61,7 @@ class Day(Stage):
     def __init__(self, invocations: int) -> None:
         super().__init__()
         self.asked = deque(maxlen=10)  # what a day asks for is not this process's to keep
+        self.ledger: list[LedgerEntry] = []
         self._most = invocations
 
     async def _manager(self, request: ManageRequest) -> Managed:
@@ -108,6 +90,14 @@ class Day(Stage):
         if not room and not board.in_flight:
             return (Finish(why=words(300)),)
         return tuple(steps[:room])
+
+    async def _publish(self, request: PublishRequest) -> Published:
+        """Reads the ledger as the real one does: while its execution is at hand, and need not be replayed for it."""
+        info = activity.info()
+        assert info.workflow_id is not None, "publish is called by a workflow"
+        execution = activity.client().get_workflow_handle(info.workflow_id, run_id=info.workflow_run_id)
+        self.ledger += await ledger_of(execution)
+        return Published()
 
     async def _designer(self, request: DesignRequest) -> DesignReport:
         return (await super()._designer(request)).model_copy(

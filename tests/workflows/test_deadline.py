@@ -4,15 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.worker import StartActivityInput
 
 from ops.standing import standing
 from schemas.decision import Tune
 from schemas.event import InvocationStarted, LedgerEntry, Overrun, RefitEnded
 from schemas.state import Managed, ManageRequest, RunState
-from tests.workflows.day import TimePasses
 from tests.workflows.facts import spec
-from tests.workflows.skipping import begin, skipping, skipping_server, working
+from tests.workflows.skipping import TimePasses, begin, skipping, skipping_server, working
 from tests.workflows.stage import Stage, entries, events, plain_manager, until
 from workflows.build import BuildWorkflow
 from workflows.delivering import LEAST_DELIVERY
@@ -53,22 +51,19 @@ async def test_a_deadline_that_passes_while_the_machine_is_off_leaves_delivery_a
     """The aggregator is at work when every worker goes; the next one comes hours after the deadline."""
     stage, asked = Stage(), spec(minutes=60, candidates=2)
 
-    def away(input: StartActivityInput) -> float:
-        return 3 * HOUR.total_seconds() if input.activity == "aggregator" else 0.0
-
+    passing = TimePasses(lambda name, *_: 3 * HOUR.total_seconds() if name == "aggregator" else 0.0)
     async with skipping_server() as environment:
-        around = {"interceptors": [TimePasses(away)]}
-        async with working(environment.client, stage, **around):
+        async with working(environment.client, stage, [passing]):
             with environment.with_time_skipping_disabled():
                 handle = await begin(environment.client, asked)
-            before = await until(handle, lambda state: "aggregator" in dict(stage.asked))
-        passing = asyncio.ensure_future(environment.fast_forward(handle, 4 * HOUR))
+            before = await until(handle, lambda state: "aggregator" in passing.begun)
+        skipped = asyncio.ensure_future(environment.fast_forward(handle, 4 * HOUR))
         while await environment.get_current_time(handle) < before.clock.started + 3 * HOUR:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-        async with working(environment.client, stage, **around):
+        async with working(environment.client, stage, [passing]):
             state = await handle.result()
             found = await entries(handle)
-        await passing
+        await skipped
     assert (before.phase, before.verified) == ("AGGREGATING", None)
     assert (state.phase, state.verified, state.refitted) == ("DONE", True, False)
     assert state.ended is not None
