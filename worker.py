@@ -6,6 +6,7 @@ under supervisors of their own, and the next worker finds them.
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -127,6 +128,7 @@ def main() -> None:
     if asked.home is not None:
         os.environ["AIBUILDAI_HOME"] = str(asked.home.expanduser().absolute())  # where prices of one's own are
     telemetry.configure(json=True)
+    gc.freeze()  # what was imported stays: collectors that walk it stop workflows for a fifth of a second and more
     asyncio.run(serve(asked.home, [queue.strip() for queue in asked.queues.split(",")], asked.devices))
 
 

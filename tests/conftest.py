@@ -1,5 +1,6 @@
 """The real Temporal server, once for all tests of a process."""
 
+import gc
 import os
 import signal
 import sysconfig
@@ -28,6 +29,12 @@ ATTRIBUTES: list[SearchAttributeKey[Any]] = [
     display.DOLLARS,
     display.TOKENS,
 ]
+
+
+def pytest_collection_finish() -> None:
+    """As a worker does: else a collector that walks all that tests import can take a workflow for deadlocked."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
