@@ -65,9 +65,11 @@ class Witness:
         under = {child for pid in of_home(self.home) for child in _under_supervisor(pid)}
         for process in psutil.process_iter():
             try:
-                environ, words = _environ(process.pid), process.cmdline()  # in this order: it may become another
+                before, environ, words = process.cmdline(), _environ(process.pid), process.cmdline()
             except (psutil.Error, OSError):
                 continue
+            if before != words:
+                continue  # it became another program meanwhile; the next look sees that one
             if KEY.encode() in environ:
                 self.holders.add(tuple(words))
             elif process.pid in under and environ:
