@@ -18,7 +18,6 @@ from tests.workflows.facts import trial
 from tests.workflows.stage import Stage
 
 SLOT = 7.0  # minutes; reports come in slots, so that which ones a turn handles does not hang on this machine's speed
-SLACK = 0.6  # minutes that a start may be late for its slot
 APART = 0.2  # minutes between the candidates' reports of a slot: all come during the turn that the first one causes
 TURN = 1.5
 SENTENCES = "It trains in time and the curve still falls, so a longer schedule with a lower rate comes next. "
@@ -51,7 +50,7 @@ def taken(name: str, request: Any, at: datetime) -> float:
 
 def _seconds(slots: int, candidate: int, at: datetime) -> float:
     began = at.timestamp() / 60.0
-    end = math.ceil((began + SLACK) / SLOT + slots - 1) * SLOT + APART * candidate
+    end = math.ceil(began / SLOT + slots - 1) * SLOT + APART * candidate
     return 60.0 * (end - began)
 
 

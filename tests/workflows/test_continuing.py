@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
 
 from schemas.event import InvocationReported, InvocationStarted, LedgerEntry, ManagerDecided, PersonSteered
@@ -40,11 +41,12 @@ class Run:
         return notes
 
     async def training_alone(self) -> None:
-        """Until nothing but the training is under way."""
-        under_way: list[str] = []
-        while under_way != ["tuner"]:
+        """Until nothing but the training is under way, and nobody has called that off."""
+        under_way = {"manager": PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED}
+        while "manager" in under_way:
             pending = (await self.first.describe()).raw_description.pending_activities
-            under_way = [one.activity_type.name for one in pending]
+            under_way = {one.activity_type.name: one.state for one in pending}
+        assert under_way == {"tuner": PendingActivityState.PENDING_ACTIVITY_STATE_STARTED}
 
     def told(self) -> list[str]:
         """The notes that the manager has heard, in order."""
@@ -97,6 +99,7 @@ async def test_a_history_that_is_too_long_starts_nothing_more_and_what_is_at_wor
         turns = (await run.first.query(BuildWorkflow.state)).turns
         await run.first.execute_update(BuildWorkflow.steer, "what now?")
         before = await run.first.query(BuildWorkflow.state)
+        await run.training_alone()
         assert (before.turns, tuning(before), "what now?" in run.told()) == (turns, True, False)
         first, second = await run.over()
     assert events(first, ManagerDecided)[-1].turn == turns
