@@ -66,6 +66,13 @@ def shell(home: Settings) -> Shell:
 
 
 @pytest.fixture
+def down(home: Settings) -> Shell:
+    """The command where no server runs."""
+    home.runs.mkdir(parents=True)
+    return Shell(home.home)
+
+
+@pytest.fixture
 def task(tmp_path: Path) -> Path:
     """A small task folder: description and data, nothing else."""
     folder = tmp_path / "heights"
