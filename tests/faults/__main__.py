@@ -16,13 +16,13 @@ MANY = {"worker killed at a planned moment": (50, 40.0)}  # kills, and minutes o
 FEW = (3, 6.0)
 HEAD = (
     "| fault | tried | seconds to go on, from death (median, most) | from return (median, most) |"
-    " asked again | trainings again | events lost | calls lost | delivered |"
+    " asked again | trainings again | events lost | events redated | calls lost | delivered |"
 )
 
 
 def row(tries: Tries) -> str:
     loss = tries.loss
-    counts = (loss.asked_again, loss.started_twice, loss.events, loss.calls)
+    counts = (loss.asked_again, loss.started_twice, loss.events, loss.redated, loss.calls)
     cells = [tries.fault, str(tries.tried), _times(tries.since_death), _times(tries.since_return), *map(str, counts)]
     return f"| {' | '.join(cells)} | {'yes' if tries.delivered else 'NO'} |"
 
@@ -32,7 +32,7 @@ def _times(seconds: list[float]) -> str:
 
 
 async def _all(names: list[str], times: int | None, seed: int) -> bool:
-    print(HEAD, "|---|---|---|---|---|---|---|---|---|", sep="\n", flush=True)
+    print(HEAD, "|---|---|---|---|---|---|---|---|---|---|", sep="\n", flush=True)
     good = True
     for name in names:
         count, minutes = MANY.get(name, FEW)

@@ -23,17 +23,18 @@ class Seen:
 
 @dataclass(frozen=True)
 class Loss:
-    """All but the last must be zero; of calls in flight, one may be lost for each kill."""
+    """All but `calls` must be zero; of calls in flight, one may be lost for each kill."""
 
     asked_again: int = 0
     started_twice: int = 0
     events: int = 0
+    redated: int = 0  # the same events at another time than the one at which they were first seen
     calls: int = 0
-    other: tuple[str, ...] = ()  # how the first events that were lost had been, and how they are
+    other: tuple[str, ...] = ()  # how the first entries that changed had been, and how they are
 
     @property
     def nothing(self) -> bool:
-        return (self.asked_again, self.started_twice, self.events) == (0, 0, 0)
+        return (self.asked_again, self.started_twice, self.events, self.redated) == (0, 0, 0, 0)
 
 
 def states(layout: Layout) -> dict[str, JobState]:
@@ -75,10 +76,17 @@ def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]]) -> Lo
         for name, started in one.started.items()
         if name not in jobs or str(jobs[name].started_at) != started
     }
-    lost = {place for one in before for place in _changed(one.ledger, ledger)}
+    lost = {place for one in before for place in _changed(one.ledger, ledger, "event")}
+    redated = {place for one in before for place in _changed(one.ledger, ledger, "at")} - lost
     gaps = len(ledger) - sum(entry["seq"] == place for place, entry in enumerate(ledger, 1))
-    other = tuple(_told(one.ledger, ledger) for one in before if _changed(one.ledger, ledger))
-    return Loss(len(gone) + _asked_again(layout), len(again), len(lost) + gaps, lost_calls(layout), other)
+    return Loss(
+        asked_again=len(gone) + _asked_again(layout),
+        started_twice=len(again),
+        events=len(lost) + gaps,
+        redated=len(redated),
+        calls=lost_calls(layout),
+        other=tuple(_told(one.ledger, ledger) for one in before if _changed(one.ledger, ledger)),
+    )
 
 
 def lost_calls(layout: Layout) -> int:
@@ -86,9 +94,10 @@ def lost_calls(layout: Layout) -> int:
     return sum(spent(read(folder)).lost_calls for folder in journals.iterdir())
 
 
-def _changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[int]:
-    """The places of entries that are not what they were."""
-    return [place for place, entry in enumerate(before) if after[place : place + 1] != [entry]]
+def _changed(before: list[dict[str, Any]], after: list[dict[str, Any]], key: str = "digest") -> list[int]:
+    """The places of entries in which this is not what it was."""
+    now = [entry[key] for entry in after]
+    return [place for place, entry in enumerate(before) if now[place : place + 1] != [entry[key]]]
 
 
 def _told(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
