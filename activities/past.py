@@ -68,9 +68,8 @@ async def _with(past: Past, records: Sequence[JournalRecord]) -> Past:
         given = (block for block in opening(records).content if isinstance(block, ToolResultBlock))
         return replace(past, answers={**past.answers, **{block.tool_use_id: block for block in given}})
     if past.earlier is not None and not _answers(opening(records), past.pending):
-        past = (
-            past.earlier
-        )  # the turn before was said by an attempt that had been given up: this one knew nothing of it
+        # the turn before was said by an attempt that had been given up: this one knew nothing of it
+        past = past.earlier
     messages = [*past.messages, opening(records)]
     answers = await _said_again(records, messages)
     condensed = (record for record in records if isinstance(record, Condensed))

@@ -64,8 +64,8 @@ def _system(
 ) -> list[str]:
     """A new root with nothing in it but what can be named here."""
     size = str(surroundings.temporary_mb(limits) * 2**20)
-    words = ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108
-    words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108
+    words = ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108 - in the sandbox
+    words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108 - in the sandbox
     for target, place in surroundings.links():
         words += ["--symlink", target, place]
     for source, place in surroundings.readable(environment, inside, network=network, outside=outside):

@@ -70,7 +70,7 @@ class Container:
             *("--read-only", "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges", "--pids-limit", str(limits.processes)),
             *("--memory", f"{limits.memory_mb}m", "--memory-swap", f"{limits.memory_mb}m", "--shm-size", f"{size}m"),
-            *("--tmpfs", f"/tmp:rw,exec,mode=1777,size={size}m"),  # noqa: S108
+            *("--tmpfs", f"/tmp:rw,exec,mode=1777,size={size}m"),  # noqa: S108 - in the sandbox
             *(("--cpuset-cpus", ",".join(map(str, sorted(cores)))) if cores else ()),
             *(("--userns", "keep-id") if Path(self.program).name == "podman" and os.getuid() != 0 else ()),
         )

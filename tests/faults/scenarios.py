@@ -172,37 +172,38 @@ async def told_to_end(scene: Scene, times: int) -> None:
 
 async def frozen(scene: Scene, times: int) -> None:
     """A worker is stopped until it is taken for dead, another takes over, and then it comes back to life."""
-    stand = scene.stand
     for number in range(times):
-        await scene.trains()
-        await scene.look()
-        old = stand.workers.pop(GPU)
-        stand.workers[f"frozen.{number}"] = old
-        old.process.send_signal(signal.SIGSTOP)
-        size, died = written(stand.layout(scene.run)), time.time()
-        stand.work(GPU)
+        size, died = await _stopped(scene, GPU, number)
         await scene.goes_on(size, died)
-        old.process.send_signal(signal.SIGCONT)
-        await asyncio.sleep(BEYOND / 2)  # for it to write what it still can
-        await stand.end(f"frozen.{number}")
+        await _back(scene, GPU, number)
 
 
 async def steering_frozen(scene: Scene, times: int) -> None:
     """The same with the control worker, which steers the run and keeps its books."""
-    stand = scene.stand
     for number in range(times):
-        await scene.trains()
-        await scene.look()
-        old = stand.workers.pop(CONTROL)
-        stand.workers[f"frozen.control.{number}"] = old
-        old.process.send_signal(signal.SIGSTOP)
-        died = time.time()
-        stand.work(CONTROL)
+        _, died = await _stopped(scene, CONTROL, number)
         await scene.answers(died)
         await asyncio.sleep(BEYOND)  # for another to take over what it was at
-        old.process.send_signal(signal.SIGCONT)
-        await asyncio.sleep(BEYOND / 2)
-        await stand.end(f"frozen.control.{number}")
+        await _back(scene, CONTROL, number)
+
+
+async def _stopped(scene: Scene, queue: str, number: int) -> tuple[int, float]:
+    """Another worker is started for the queue of the one that is stopped. How much journals held then, and when."""
+    await scene.trains()
+    await scene.look()
+    old = scene.stand.workers.pop(queue)
+    scene.stand.workers[f"frozen.{queue}.{number}"] = old
+    old.process.send_signal(signal.SIGSTOP)
+    size, died = written(scene.stand.layout(scene.run)), time.time()
+    scene.stand.work(queue)
+    return size, died
+
+
+async def _back(scene: Scene, queue: str, number: int) -> None:
+    name = f"frozen.{queue}.{number}"
+    scene.stand.workers[name].process.send_signal(signal.SIGCONT)
+    await asyncio.sleep(BEYOND / 2)  # for it to write what it still can
+    await scene.stand.end(name)
 
 
 async def cut_off(scene: Scene, times: int) -> None:
