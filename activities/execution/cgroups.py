@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from activities.handing import handed_on
 from schemas.job import Limits
 
 PROCESS = Path("/proc/self")
@@ -132,7 +133,7 @@ def _try(made: Group) -> None:
     """Has a process join it. Where one may not, nobody would bound a job: its supervisor leaves that to the group."""
     join = 'for file; do echo 0 > "$file" || exit 1; done'
     files = [str(folder / "cgroup.procs") for folder in made.folders]
-    subprocess.run(["/bin/sh", "-c", join, "sh", *files], capture_output=True, check=True)
+    subprocess.run(["/bin/sh", "-c", join, "sh", *files], capture_output=True, env=handed_on(), check=True)
 
 
 def _places() -> Iterator[tuple[Path, Path]]:

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from activities.handing import NETWORK, handed_on
+
 PROGRAMS = ("conda", "mamba", "micromamba")
 MARK = "# conda "
-HANDED_ON = re.compile(
-    r"(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|TZ)|_?(CONDA|MAMBA)(?!.*TOKEN).*|SSL_.*|\w+_proxy", re.IGNORECASE
-)
+OWN = r"_?(?i:CONDA|MAMBA)(?!.*TOKEN).*"  # variables of its own
 LONGEST = 60 * 60  # seconds
 PACKAGE = re.compile(r"[A-Za-z0-9_][\w.-]*( ?(=|==|>=|<=|<|>|!=|~=)[\w.*,<>=!~ +-]+)?")
 
@@ -111,7 +111,7 @@ def _run(*arguments: str) -> str:
     program = found()
     if program is None:
         raise CondaFailed("there is no conda here: install what you need by uv, from wheels")
-    given = {name: value for name, value in os.environ.items() if HANDED_ON.fullmatch(name)}
+    given = handed_on(NETWORK, OWN)
     ran = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=LONGEST, env=given, check=False)
     if ran.returncode != 0:
         raise CondaFailed((ran.stderr.strip() or ran.stdout.strip() or f"exit code {ran.returncode}")[-2_000:])

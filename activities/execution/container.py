@@ -8,6 +8,7 @@ from pathlib import Path
 from activities.execution import devices as device_names
 from activities.execution import surroundings
 from activities.execution.base import Command
+from activities.handing import ENGINES, handed_on
 from schemas.job import Limits, Step
 
 IMAGE = "aibuildai-empty:1"
@@ -50,17 +51,19 @@ class Container:
 
     def clean(self, label: str) -> None:
         """A container outlives its command's client, so it is removed by name."""
-        subprocess.run([self.program, "rm", "--force", _container(label)], capture_output=True, check=False)
+        self._ask("rm", "--force", _container(label))
 
     def make_image(self) -> str | None:
         """The empty image that everything is mounted into, made without any registry. What is wrong, if anything is."""
-        found = subprocess.run([self.program, "image", "inspect", IMAGE], capture_output=True, timeout=60, check=False)
-        if found.returncode == 0:
+        if self._ask("image", "inspect", IMAGE, seconds=60).returncode == 0:
             return None
-        made = subprocess.run(
-            [self.program, "import", "-", IMAGE], input=EMPTY_TAR, capture_output=True, timeout=120, check=False
-        )
+        made = self._ask("import", "-", IMAGE, given=EMPTY_TAR, seconds=120)
         return made.stderr.decode(errors="replace").strip() or "it failed" if made.returncode else None
+
+    def _ask(self, *words: str, given: bytes = b"", seconds: float | None = None) -> subprocess.CompletedProcess[bytes]:
+        command = [self.program, *words]
+        variables = handed_on(ENGINES)
+        return subprocess.run(command, input=given, capture_output=True, timeout=seconds, env=variables, check=False)
 
     def _confinement(self, limits: Limits, devices: tuple[str, ...], *, network: bool) -> tuple[str, ...]:
         cores = device_names.affinity(devices)

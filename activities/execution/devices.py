@@ -11,6 +11,7 @@ from pathlib import Path
 
 from activities.errors import BadInput
 from activities.execution.processes import TORCHRUN
+from activities.handing import handed_on
 from schemas.job import Step
 
 CORES = re.compile(r"cpu:(\d+(-\d+)?(\+\d+(-\d+)?)*)")
@@ -59,7 +60,8 @@ def gpus() -> dict[int, tuple[str, str]]:
     """Name and UUID of each GPU by its number; those only that CUDA_VISIBLE_DEVICES leaves visible, if it is set."""
     if shutil.which("nvidia-smi") is None:
         return {}
-    listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=False)
+    command = ["nvidia-smi", "-L"]
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=60, env=handed_on(), check=False)
     if listing.returncode != 0:
         return {}
     found = {int(number): (name, uuid) for number, name, uuid in LISTED.findall(listing.stdout)}

@@ -1,7 +1,6 @@
 """The jobs of one run on this host. Any number of workers may hold one of these for the same folder at a time."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import threading
@@ -16,10 +15,10 @@ import psutil
 from activities.errors import NeedsPerson
 from activities.execution import output, processes, surroundings
 from activities.execution.folder import JobFolder, Order
+from activities.handing import DEVICES, ENGINES, handed_on
 from schemas.job import JobSpec, JobState
 
 PROJECT = Path(__file__).parents[2]
-PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST", "CUDA_VISIBLE_DEVICES")
 SHORTEST, LONGEST, GROWTH = 0.02, 0.25, 1.3  # seconds between looks at a state, growing
 ALIVE_LOOK = 1.0
 MOST_FAILURES = 3
@@ -141,7 +140,7 @@ def _spawn(folder: JobFolder, home: Path, devices: tuple[str, ...]) -> subproces
             stdout=log,
             stderr=log,
             cwd=PROJECT,
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            env=handed_on(ENGINES, DEVICES),
             start_new_session=True,
         )
     threading.Thread(target=process.wait, daemon=True).start()  # so that it is no zombie while this worker lives

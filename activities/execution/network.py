@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from activities.handing import handed_on
+
 PROGRAM = "slirp4netns"
 RESOLVER = Path(__file__).parent / "etc" / "network" / "resolv.conf.txt"
 CONFINED = ("--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox", "--enable-seccomp")
@@ -83,6 +85,7 @@ def _run(program: str, place: tuple[str, ...], prepare: Callable[[], None]) -> s
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            env=handed_on(),
             pass_fds=(tell,),
             preexec_fn=prepare,
         )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from activities.handing import handed_on
+
 PROGRAM = "nvidia-smi"
 PATIENCE = 60.0
 EVERY = 5  # seconds between readings
@@ -26,7 +28,8 @@ def memories() -> dict[int, int]:
     if shutil.which(PROGRAM) is None:
         return {}
     command = [PROGRAM, "--query-gpu=index,memory.total", "--format=csv,noheader,nounits"]
-    listing = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    given = handed_on()
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=given, check=False)
     found = {}
     for line in listing.stdout.splitlines():
         with suppress(ValueError):  # "[N/A]", or a message
@@ -55,6 +58,7 @@ class Meter:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=handed_on(),
                 preexec_fn=self._prepare,
             )
             assert self._process.stdout is not None, "it is a pipe"

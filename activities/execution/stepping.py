@@ -24,6 +24,7 @@ from activities.execution.processes import Usage
 from activities.execution.sampling import Sampler
 from activities.execution.standing import Brake
 from activities.execution.wording import Ending, Reason
+from activities.handing import ENGINES, handed_on
 from schemas.job import Limits, Step
 
 LOOK = 0.2  # seconds between looks at memory, time and stop requests
@@ -212,8 +213,7 @@ def _environment(command: Command) -> dict[str, str]:
     """For the sandbox's own program, which gives the code another: what Docker's client needs, and no more."""
     if command.options:  # bubblewrap's, which the code could read in /proc
         return {}
-    names = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST")
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return handed_on(ENGINES)
 
 
 def _prepare(bounds: Bounds) -> None:

@@ -5,13 +5,14 @@ environment that holds what candidates asked for: that code would run outside th
 """
 
 import ast
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from uv import find_uv_bin
+
+from activities.handing import INSTALLERS, handed_on
 
 SIGNS_OF_NO_NETWORK = (
     *("dns error", "error sending request", "Failed to fetch", "Connection refused", "timed out", "Network is"),
@@ -68,7 +69,8 @@ def install(lock: str, folder: Path) -> None:
 def compile_bytecode(packages: Path) -> None:
     """Nothing can be compiled later, where the environment is read-only. No code of the packages runs here."""
     command = [sys.executable, "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(packages)]
-    subprocess.run(command, capture_output=True, timeout=LONGEST, check=False)  # some packages hold files for others
+    # some packages hold files for other versions of Python, which do not compile
+    subprocess.run(command, capture_output=True, timeout=LONGEST, env=handed_on(), check=False)
 
 
 def sources() -> list[str]:
@@ -84,9 +86,9 @@ def sources() -> list[str]:
 
 def _pip_settings() -> dict[str, tuple[str, ...]]:
     """The words of each setting. What pip ranks higher comes later in its list, and replaces what came before."""
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    given = handed_on(INSTALLERS)
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=60, env=given, check=False)
     ranked: dict[str, tuple[int, tuple[str, ...]]] = {}
     for line in listing.stdout.splitlines():
         key, equal, value = line.partition("=")
@@ -98,7 +100,7 @@ def _pip_settings() -> dict[str, tuple[str, ...]]:
 
 
 def _run(*arguments: str, given: str = "") -> str:
-    environment = dict(os.environ)
+    environment = handed_on(INSTALLERS)
     certificates = _pip_settings().get("cert") if arguments[0] == "pip" else None
     if certificates:
         environment.setdefault("SSL_CERT_FILE", certificates[0])

@@ -8,7 +8,6 @@ import contextlib
 import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from activities.errors import BadInput
+from activities.handing import handed_on
 from activities.workspace.blend import prediction_frame
 from activities.workspace.leaving import leave
 from activities.workspace.predictions import Classes, Predictions
@@ -66,8 +66,7 @@ def load_grade(folder: Path, name: str) -> Grade:
 def check_grade(folder: Path, task: Task, labels: pd.DataFrame, classes: Classes) -> None:
     """A metric of one's own must work before hours are spent: in a process, it grades labels against themselves."""
     command = [sys.executable, "-P", "-m", "activities.workspace.custom", str(folder.resolve())]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    environment = {**handed_on(), "PYTHONPATH": str(Path(__file__).parents[2])}
     try:
         done = subprocess.run(
             command,

@@ -23,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from activities.errors import BadInput
+from activities.handing import handed_on
 from activities.workspace.metrics import is_custom
 from activities.workspace.parts import BLOCK, ESTIMATE, FINAL
 from activities.workspace.tables import Table, read_table
@@ -87,7 +88,9 @@ def _run(given: Given, script: str, out: Path, seed: int) -> None:
         str(seed),
     ]
     try:
-        done = subprocess.run(command, cwd=given.folder, capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command, cwd=given.folder, capture_output=True, timeout=_SECONDS, env=handed_on(), check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise BadInput(f"{script} was not done after {_SECONDS / 60:.0f} minutes") from error
     if done.returncode != 0:

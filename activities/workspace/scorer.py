@@ -5,13 +5,13 @@ its standard output. Nothing it reads is unpickled, and no withheld label is in 
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from activities.errors import NeedsPerson, ToolFailed
+from activities.handing import handed_on
 from activities.heavy import heavy
 from activities.workspace.blend import Method
 from activities.workspace.layout import Layout
@@ -85,13 +85,12 @@ async def _asked(request: ScorerRequest) -> ScorerReply:
 
 async def _answered(request: ScorerRequest) -> ScorerReply:
     root = Path(__file__).parents[2]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "activities.workspace.scorer"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**environment, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**handed_on(), "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     try:
         async with asyncio.timeout(_SECONDS):
