@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from activities.agent.journal import Superseded
 from activities.agent.purse import Purse
+from activities.answers import answered
 from activities.attended import attended
 from activities.execution.durable import whole_lines, write_whole
 from activities.fence import fenced, numbers
@@ -74,10 +75,15 @@ async def ledger_of(handle: WorkflowHandle[object, object]) -> list[LedgerEntry]
     found: list[LedgerEntry] = []
     while True:
         after = found[-1].seq if found else 0
-        page: list[LedgerEntry] = await handle.query("ledger", after, result_type=list[LedgerEntry])
+        page = await answered(lambda: _page(handle, after))  # noqa: B023 - awaited before `after` changes
         if not page:
             return found
         found += page
+
+
+async def _page(handle: WorkflowHandle[object, object], after: int) -> list[LedgerEntry]:
+    page: list[LedgerEntry] = await handle.query("ledger", after, result_type=list[LedgerEntry])
+    return page
 
 
 async def history_of(handle: WorkflowHandle[object, object]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.answers import answered
 from activities.errors import BadInput
 from activities.execution.durable import whole_lines
 from activities.workspace.layout import Layout
@@ -116,7 +117,7 @@ async def new_entries(client: Client, run: str, after: int) -> list[LedgerEntry]
     found: list[LedgerEntry] = []
     while True:
         start = found[-1].seq if found else after
-        page = await _asked(lambda: _page(client, run, start))  # noqa: B023  # awaited before `start` changes
+        page = await _asked(lambda: _page(client, run, start))  # noqa: B023 - awaited before `start` changes
         if page is None:
             return None
         if not page:
@@ -134,7 +135,7 @@ async def _page(client: Client, run: str, after: int) -> list[LedgerEntry]:
 async def _asked(ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
     """The answer to a query; None where nobody is there to give it."""
     try:
-        return await ask()
+        return await answered(ask)
     except RPCError as error:
         if error.status in SILENT:
             return None

@@ -15,6 +15,8 @@ from schemas.role import Caps, FellBack, ModelChoice, MoneyLimit, Role, Weights
 from schemas.run import RunSpec
 from schemas.task import Task
 
+ASK_AGAIN = "a workflow task is due first: ask again"  # a query's answer while a worker takes over
+
 
 class InFlight(Record):
     """An invocation that has neither reported nor failed."""
