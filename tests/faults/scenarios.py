@@ -22,10 +22,8 @@ from workflows.calls import ALIVE, CONTROL
 BEYOND = ALIVE.total_seconds() + 5.0  # for a worker to be taken for dead
 TRAINS = 240.0
 HANDED_OVER = 10.0
-AFTER_RETURN, AFTER_DEATH = (
-    15.0,
-    30.0,
-)  # seconds that work may take to go on, at the median: the second without a return
+AFTER_RETURN = 15.0  # seconds that work may take to go on, at the median, once a worker is back
+AFTER_DEATH = 30.0  # where another worker is there
 
 
 @dataclass
