@@ -1,6 +1,7 @@
 """Whole runs with Claude's client, over HTTP, against a server that is as strict as the API.
 
-One is clean, one has faults, and in one the key stops working. A key that was planted is nowhere but in the workers.
+One is clean, and is run again from its record; one has faults, and in one the key stops working. A key that
+was planted is nowhere but in the workers.
 """
 
 import asyncio
@@ -9,11 +10,10 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import pytest_asyncio
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -28,8 +28,9 @@ from ops.settings import Settings
 from tests.ops.conftest import Finished, Shell
 from tests.strict.faults import PASSING
 from tests.strict.process import ROOT, StrictProcess, running
-from tests.whole.conftest import House, of_home
+from tests.whole.conftest import House
 from tests.whole.polling import eventually
+from tests.whole.witness import Witness
 from workflows import display
 
 MODEL = "claude-opus-5-5"
@@ -37,7 +38,6 @@ KEY = "sk-ant-api03-planted-and-to-be-found-nowhere"
 EXAMPLE = ROOT / "examples" / "diabetes"
 FLAGS = ("--model", MODEL, "--set", "record=true")
 OWN = {"worker.py", "aibuildai"}  # whose processes may have the key
-SUPERVISOR = "activities.execution.supervisor"
 
 
 @dataclass(frozen=True)
@@ -46,34 +46,6 @@ class Place:
 
     house: House
     strict: StrictProcess
-
-
-@dataclass
-class Witness:
-    """Looks at all processes while a run goes on: whose environment has the key, and which jobs were looked at."""
-
-    home: Path
-    holders: set[tuple[str, ...]] = field(default_factory=set)
-    jobs: set[int] = field(default_factory=set)
-
-    async def watch(self) -> None:
-        while True:
-            self.look()
-            await asyncio.sleep(0.1)
-
-    def look(self) -> None:
-        under = {child for pid in of_home(self.home) for child in _under_supervisor(pid)}
-        for process in psutil.process_iter():
-            try:
-                before, environ, words = process.cmdline(), _environ(process.pid), process.cmdline()
-            except (psutil.Error, OSError):
-                continue
-            if before != words:
-                continue  # it became another program meanwhile; the next look sees that one
-            if KEY.encode() in environ:
-                self.holders.add(tuple(words))
-            elif process.pid in under and environ:
-                self.jobs.add(process.pid)
 
 
 @dataclass(frozen=True)
@@ -132,7 +104,7 @@ class Clean:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def clean(place: Place) -> AsyncIterator[Clean]:
-    witness = Witness(place.house.settings.home)
+    witness = Witness(place.house.settings.home, KEY)
     watching = asyncio.create_task(witness.watch())
     try:
         yield Clean(await ran(place, "--minutes", 4, "--candidates", 1), witness)
@@ -188,6 +160,34 @@ def test_with_faults_no_whole_reply_is_asked_for_again(faulty: Ran) -> None:
     tries = [record for one in records for record in one if isinstance(record, Unanswered)]
     broken = [one for one in faulty.asked if one["fault"] and not one["whole"]]
     assert sum(record.tries for record in tries) == len(broken)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Another home folder, whose workers have no key, and know of no server."""
+    settings = Settings.load(tmp_path_factory.mktemp("elsewhere") / "home", {})
+    yield House(settings, Shell(settings.home, {"OMP_NUM_THREADS": "1"}))
+    stack.down(settings)
+
+
+async def test_a_recorded_run_is_run_again_without_a_key_on_the_same_replies(
+    place: Place, clean: Clean, elsewhere: House
+) -> None:
+    before = len(place.strict.asked())
+    shown = await elsewhere.shell("run", "--replay", clean.ran.layout.folder, "--record")
+    assert shown.code == 0, shown.out + shown.err
+    assert "DONE: delivered and verified" in shown.out
+    assert len(place.strict.asked()) == before, "nobody was asked"
+    [run] = [line.split()[1] for line in shown.out.splitlines() if line.startswith("Run ")]
+    then, now = recorded(clean.ran.layout), recorded(elsewhere.layout(run))
+    assert len(now) >= 10
+    assert now == {turn: then[turn] for turn in now}
+
+
+def recorded(layout: Layout) -> dict[str, Any]:
+    """What the model said at each turn of each invocation."""
+    files = [path for path in layout.exchanges.rglob("*") if path.is_file()]
+    return {str(path.relative_to(layout.exchanges)): json.loads(path.read_text())["reply"] for path in files}
 
 
 @dataclass(frozen=True)
@@ -308,18 +308,3 @@ def _decoded(value: Any) -> Iterator[str]:
             yield base64.b64decode(value, validate=True).decode(errors="replace")
         except ValueError:
             return
-
-
-def _environ(pid: int) -> bytes:
-    return (Path("/proc") / str(pid) / "environ").read_bytes()
-
-
-def _under_supervisor(pid: int) -> set[int]:
-    """A supervisor and all that runs under it."""
-    try:
-        process = psutil.Process(pid)
-        if SUPERVISOR not in process.cmdline():
-            return set()
-        return {pid, *(child.pid for child in process.children(recursive=True))}
-    except psutil.Error:
-        return set()
