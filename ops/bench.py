@@ -191,9 +191,7 @@ def _command(home: Path, *words: str, check: bool = True) -> subprocess.Complete
 
 def table(results: Sequence[Result]) -> Table:
     """What people look at."""
-    shown = Table(
-        "task", "metric", "test", "beats", "select", "report", "wall", "idle", "events", "history", "memory, MB"
-    )
+    shown = Table(*HEADINGS)
     for one in results:
         shown.add_row(
             one.task,
@@ -220,22 +218,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of tasks")
     parser.add_argument("--home", type=Path, default=Path("bench-results").resolve(), help="keeps the runs")
     asked = parser.parse_args()
-    if not str(asked.data) or not asked.data.is_dir():
-        parser.error(f"{asked.data} is no folder; name one: make bench BENCH_DATA=FOLDER")
-    folders = [path.parent for path in sorted(asked.data.glob("*/answers.csv"))]
+    found = [path.parent for path in sorted(asked.data.glob("*/answers.csv"))]
+    folders = [folder for folder in found if not asked.only or folder.name in asked.only]
+    if not folders:
+        parser.error(f"no task with an answers.csv in {asked.data}; name a folder: make bench BENCH_DATA=FOLDER")
     options = ["--minutes", asked.minutes, "--candidates", asked.candidates, "--seed", asked.seed]
     results: list[Result] = []
     try:
         for folder in folders:
-            if asked.only and folder.name not in asked.only:
-                continue
             results.append(bench(folder, asked.home, options))
+            with (asked.home / "results.jsonl").open("a") as file:
+                file.write(json.dumps(results[-1].__dict__) + "\n")
             Console(width=200).print(table(results))
     finally:
         _command(asked.home, "down", check=False)
-    lines = [json.dumps(one.__dict__) for one in results]
-    with (asked.home / "results.jsonl").open("a") as file:
-        file.writelines(line + "\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from ops.words import duration, money, score
+from schemas.budget import Budget
 from schemas.decision import Code, Decision, Design, Discard, Finish, Tune, Wait
 from schemas.event import (
     AttemptFailed,
@@ -107,7 +108,7 @@ def _of_the_run(
         case RunResumed():
             return "resumed" if event.by == "person" else _because("goes on by itself", event.why)
         case RunExtended():
-            return _because(f"extended: now {duration(event.budget.seconds)} in all", event.why)
+            return _because(f"extended: now {_limits(event.budget)} in all", event.why)
         case StopRequested():
             return _because("stop asked for" + (", delivering what is trained" if event.deliver else ""), event.why)
         case LimitReached():
@@ -177,3 +178,11 @@ def _because(what: str, why: str) -> str:
 def _short(text: str, most: int) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def _limits(budget: Budget) -> str:
+    words = [duration(budget.seconds)]
+    words += [money(budget.dollars)] if budget.dollars is not None else []
+    words += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
+    words += [f"{budget.agent_calls:,} agent calls"] if budget.agent_calls is not None else []
+    return ", ".join(words)

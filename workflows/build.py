@@ -256,6 +256,10 @@ class BuildWorkflow:
         self._alive()
         if not (more.minutes or more.dollars or more.tokens or more.agent_calls):
             raise ApplicationError("give minutes, dollars, tokens or agent calls to extend by", type="BadInput")
+        budget = self._record.state.budget
+        asked = [name for name in ("dollars", "tokens", "agent_calls") if getattr(more, name)]
+        if without := [name.replace("_", " ") for name in asked if getattr(budget, name) is None]:
+            raise ApplicationError(f"the run has no limit of {' and '.join(without)} to extend", type="BadInput")
         if more.minutes and self._record.state.phase not in ("PREPARING", "EXPLORING"):
             raise ApplicationError(f"the run is {self._record.state.phase}; more time helps no more", type="BadInput")
 

@@ -133,6 +133,8 @@ async def test_more_time_moves_the_deadline(client: Client) -> None:
     [
         (BuildWorkflow.steer, " ", "1 to 8,000 characters"),
         (BuildWorkflow.extend, Extension(), "give minutes"),
+        (BuildWorkflow.extend, Extension(dollars=1, minutes=5), "the run has no limit of dollars to extend"),
+        (BuildWorkflow.extend, Extension(tokens=1, agent_calls=1), "no limit of tokens and agent calls to extend"),
         (BuildWorkflow.discard, 7, "there is no candidate 7"),
     ],
 )
