@@ -35,6 +35,12 @@ class ModelChoice(Record):
     instead_of: str | None = None
 
 
+def searches(model: str) -> bool:
+    """Whether a model of that name can search the web: not on Bedrock, nor at a server of one's own, which have no
+    such tool. Prompts promise it, and requests offer it, by this alone."""
+    return model.startswith(("claude-", "vertex/", "foundry/"))
+
+
 class Caps(Record):
     """What agents may spend of the run's money now, all together, and what is kept of what they say."""
 
