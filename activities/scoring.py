@@ -6,12 +6,13 @@ from temporalio import activity
 
 from activities.agent.journal import read
 from activities.agent.purse import Purse
-from activities.agent.records import answered, spent
+from activities.agent.records import answered, fell_back, spent
+from activities.agent.searching import searches
 from activities.attended import attended
+from activities.execution.calling_off import call_off
 from activities.workspace.layout import Layout
 from activities.workspace.scorer import score_members
-from schemas.budget import Spend
-from schemas.delivery import AccountRequest, ScoreRequest
+from schemas.delivery import Accounted, AccountRequest, ScoreRequest
 from schemas.metric import Score
 from schemas.role import Caps
 
@@ -28,11 +29,13 @@ class ScoringActivities:
             )
 
     @activity.defn(name="account")
-    async def account(self, request: AccountRequest) -> Spend:
+    async def account(self, request: AccountRequest) -> Accounted:
         layout = Layout.of(request.run)
         async with attended("reading what it cost"):
             records = await asyncio.to_thread(read, layout.journals(request.invocation))
             purse = Purse(layout.purse, Caps())
             await asyncio.to_thread(purse.recover, answered(records))
             await asyncio.to_thread(purse.close, request.invocation)
-        return spent(records)
+            await asyncio.to_thread(call_off, layout.jobs, request.invocation)
+        found = {"fell_back": fell_back(records), "searches": searches(records)}
+        return Accounted.model_validate({**dict(spent(records)), **found})

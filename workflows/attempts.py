@@ -1,6 +1,7 @@
 """Attempts as the workflow's own loop: the server's retries leave no trace in history, these do."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
@@ -17,7 +18,7 @@ from workflows.record import Record
 Asked = TypeVar("Asked", bound=BaseModel)
 Told = TypeVar("Told", bound=BaseModel)
 ONCE = RetryPolicy(maximum_attempts=1)
-GRACE = timedelta(seconds=60)  # past an invocation's deadline, to stop jobs and report
+GRACE = timedelta(minutes=5)  # past an invocation's deadline, to stop jobs, score what they left and report
 INFRASTRUCTURE_ATTEMPTS = 100  # a worker that dies is nobody's fault
 UNTYPED = "Error"
 LITTLE_DISK = "LittleDisk"  # the one want of a person that the run sees mended by itself
@@ -93,8 +94,8 @@ class Attempts:
     ) -> Told:
         """The report of the first attempt that gives one.
 
-        `until` is the invocation's deadline. No attempt starts after it, but one where a worker was lost near it: what
-        it did is in the journal, and still has to be reported. Raises GivenUp.
+        `until` is the invocation's deadline. What starts after it only reports: what lost attempts did is in journals
+        and jobs, and counts, however long an outage was. Raises GivenUp.
         """
         own = infrastructure = number = 0
         while True:
@@ -108,6 +109,8 @@ class Attempts:
                 return await self._attempt(call, request, invocation, number, summary, until)
             except ActivityError as error:
                 failure = classify(error)
+            if not call.bookkeeping and _called_off() and workflow.patched("called-off"):
+                failure = replace(failure, cause="cancelled")  # the worker died before it could say so
             own += not failure.infrastructure and failure.cause == "platform"
             infrastructure += failure.infrastructure
             again = self._again(call, failure, own, infrastructure, until)
@@ -116,7 +119,8 @@ class Attempts:
                 raise GivenUp(failure.why, failure.cause)
             if failure.cause == "platform":
                 await workflow.sleep(_pause(failure, own, until), summary=f"before {invocation}.a{number + 1}")
-                if until is not None and workflow.now() >= until and not failure.infrastructure:
+                passed = until is not None and workflow.now() >= until
+                if passed and not failure.infrastructure and not _reports_late(call, failure):
                     raise GivenUp(failure.why)
 
     async def _unpaused(self, until: datetime | None) -> datetime | None:
@@ -137,7 +141,7 @@ class Attempts:
             return False
         if failure.cause == "person" and (call.bookkeeping or self._record.state.stop is not None):
             return False  # nothing would wait for the person, and the same failure would come at once
-        if until is not None and workflow.now() >= until:
+        if until is not None and workflow.now() >= until and not _reports_late(call, failure):
             return failure.infrastructure and workflow.now() < until + GRACE
         most = self._record.state.spec.settings.attempts
         return own < most and infrastructure < INFRASTRUCTURE_ATTEMPTS
@@ -184,22 +188,46 @@ class Attempts:
             request = request.model_copy(update={"deadline": until})
         queue = workflow.info().task_queue + (GPU_SUFFIX if call.queue == "gpu" else "")
         left = None if until is None else until - workflow.now()
-        if left is not None and left <= timedelta(0):
-            left = GRACE  # to report what a lost attempt did
-        report: Told = await workflow.execute_activity(
+        late = left is not None and left <= timedelta(0)
+        waits = left if not late else None if _on_devices(call) else GRACE
+        attempt = workflow.start_activity(
             call.name,
             request,
             result_type=call.report,
             task_queue=queue,
             activity_id=f"{invocation}.a{number}",
             summary=summary if number == 1 else f"{summary}, attempt {number}",
-            schedule_to_start_timeout=left,
-            start_to_close_timeout=call.cap if left is None else min(call.cap, left + GRACE),
+            schedule_to_start_timeout=waits,
+            start_to_close_timeout=call.cap if left is None else min(call.cap, max(left, timedelta(0)) + GRACE),
             heartbeat_timeout=call.heartbeat,
             retry_policy=ONCE,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
-        return report
+        return await _told(attempt)
+
+
+async def _told(attempt: workflow.ActivityHandle[Told]) -> Told:
+    """Its report, also where it came in the moment in which it was called off."""
+    try:
+        return await attempt
+    except asyncio.CancelledError:
+        if attempt.done() and not attempt.cancelled() and workflow.patched("reported-all-the-same"):
+            return attempt.result()
+        raise
+
+
+def _called_off() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _reports_late(call: Call[Asked, Told], failure: Failure) -> bool:
+    """True where one more attempt, past the deadline, can still report what was done on the devices."""
+    return _on_devices(call) and failure.cause == "platform" and workflow.patched("late-reports")
+
+
+def _on_devices(call: Call[Asked, Told]) -> bool:
+    return call.queue == "gpu" and not call.bookkeeping
 
 
 def _pause(failure: Failure, own: int, until: datetime | None) -> float:

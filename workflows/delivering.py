@@ -1,7 +1,7 @@
 """AGGREGATING: what is chosen is scored, estimated, refitted, checked and packaged by the system itself."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -33,6 +33,7 @@ class Delivery:
         self._invocations = invocations
         self._scoring = Scoring(record, attempts)
         self._deadline = record.state.clock.deadline  # of the delivery under way
+        self._allowances = 2  # for all choices, and for them again where an outage took the first
 
     async def run(self) -> str | None:
         """None once something is delivered, else why nothing could be."""
@@ -154,8 +155,7 @@ class Delivery:
     def _request(self, choice: ChoiceMade) -> DeliveryRequest:
         state = self._record.state
         assert state.task is not None, "a run is prepared before it delivers"
-        allowance = max(LEAST_DELIVERY, timedelta(seconds=state.budget.seconds / 4))
-        self._deadline = max(state.clock.deadline, workflow.now()) + allowance
+        self._deadline = self._until()
         return DeliveryRequest(
             run=state.spec.run,
             task=state.task,
@@ -168,6 +168,15 @@ class Delivery:
             sandbox=state.sandbox or state.spec.settings.sandbox,
             deadline=self._deadline,
         )
+
+    def _until(self) -> datetime:
+        """Choices share one allowance past the run's deadline; each has a least time of its own."""
+        state, now = self._record.state, workflow.now()
+        given = self._allowances == 0 or (self._allowances == 1 and now < self._deadline)
+        if given and workflow.patched("one-allowance"):
+            return max(self._deadline, now + LEAST_DELIVERY)
+        self._allowances = max(self._allowances - 1, 0)
+        return max(state.clock.deadline, now) + max(LEAST_DELIVERY, timedelta(seconds=state.budget.seconds / 4))
 
     def _overrun(self) -> None:
         late = (workflow.now() - self._record.state.clock.deadline).total_seconds()
