@@ -63,19 +63,16 @@ def by_role(facts: Facts) -> list[Bill]:
 def by_candidate(facts: Facts) -> list[Bill]:
     """A line for each candidate, then what served them all: manager, setup, aggregator."""
     spends: dict[int | None, Spend] = {}
-    for call in facts.invocations:
-        spends[call.event.candidate] = spends.get(call.event.candidate, Spend()) + call.spend
-    turns = sum((turn.event.spend for turn in facts.turns), Spend())
-    shared = Bill(SHARED, spends.pop(None, Spend()) + turns)
+    for one in facts.asked:
+        spends[one.candidate] = spends.get(one.candidate, Spend()) + one.spend
+    shared = Bill(SHARED, spends.pop(None, Spend()))
     lines = [Bill(f"candidate {number}", spends[number]) for number in sorted(n for n in spends if n is not None)]
     return _paid([*lines, shared])
 
 
 def by_invocation(facts: Facts) -> list[Bill]:
     """In the order of their start, the manager's turns among them."""
-    named = [(turn.at, turn.event.invocation or f"manager.{turn.event.turn}", turn.event.spend) for turn in facts.turns]
-    named += [(call.started, call.event.invocation, call.spend) for call in facts.invocations]
-    return _paid(Bill(name, spend) for _, name, spend in sorted(named, key=lambda one: one[0]))
+    return _paid(Bill(one.name, one.spend) for one in facts.asked)
 
 
 def by_model(facts: Facts) -> list[Bill]:
@@ -89,12 +86,10 @@ def by_model(facts: Facts) -> list[Bill]:
 def players(facts: Facts) -> list[Player]:
     """Who played each role, with effort and fallback."""
     played: dict[tuple[Role, ModelChoice], int] = {}
-    chosen = [(Role.MANAGER, turn.event.model) for turn in facts.turns]
-    chosen += [(call.event.role, call.event.model) for call in facts.invocations]
-    for role, choice in chosen:
-        if choice is not None:
-            plain = choice.model_copy(update={"routed": "", "instead_of": None})
-            played[role, plain] = played.get((role, plain), 0) + 1
+    for one in facts.asked:
+        if one.model is not None:
+            plain = one.model.model_copy(update={"routed": "", "instead_of": None})
+            played[one.role, plain] = played.get((one.role, plain), 0) + 1
     order = list(Role)
     found = [Player(role, choice, count) for (role, choice), count in played.items()]
     return sorted(found, key=lambda player: (order.index(player.role), -player.invocations, player.choice.name))
@@ -106,13 +101,11 @@ def fallbacks(facts: Facts) -> list[FallbackUsed]:
 
 def routed(facts: Facts) -> list[Routed]:
     """What routing gave a cheaper model, and what the same tokens would have cost with the role's own."""
-    chosen = [(turn.event.invocation or "", turn.event.model, turn.event.spend) for turn in facts.turns]
-    chosen += [(call.event.invocation, call.event.model, call.spend) for call in facts.invocations]
     prices = _prices()
     return [
-        Routed(name, choice, spend.dollars, _instead(facts, prices, name, choice.instead_of, spend))
-        for name, choice, spend in chosen
-        if choice is not None and choice.instead_of is not None
+        Routed(one.name, model, one.spend.dollars, _instead(facts, prices, one.name, model.instead_of, one.spend))
+        for one in facts.asked
+        if (model := one.model) is not None and model.instead_of is not None
     ]
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from activities.workspace.report import words
 from activities.workspace.report.facts import Facts
 from schemas.budget import Spend
-from schemas.event import FallbackUsed, ManagerDecided
+from schemas.delivery import Estimated, Refitted, Verified
+from schemas.event import DeliveryVerified, FallbackUsed, ManagerDecided, RefitEnded, ReportScored
 from schemas.role import Role
 
 PLAYBOOK = "playbook"
@@ -38,17 +39,18 @@ def total(facts: Facts) -> Cost:
 
 
 def _role(facts: Facts, role: Role) -> Cost:
-    if role is Role.MANAGER:
-        spend = sum((turn.event.spend for turn in facts.turns), Spend())
-        return Cost(role.value, len(facts.turns), 0, spend)
-    calls = [call for call in facts.invocations if call.event.role is role]
-    spend = sum((call.spend for call in calls), Spend())
-    return Cost(role.value, len(calls), sum(len(call.failures) for call in calls), spend)
+    asked = [one for one in facts.asked if one.role is role]
+    spend = sum((one.spend for one in asked), Spend())
+    return Cost(role.value, len(asked), sum(one.failures for one in asked), spend)
 
 
 def _delivery(facts: Facts) -> Cost:
-    parts = (facts.estimated, facts.refitted, facts.verified)
-    seconds = [part.job_seconds for part in parts if part and part.job_seconds]
+    """Of every choice: one that failed its check was worked on as well."""
+    parts: list[Estimated | Refitted | Verified] = [event.estimated for _, event in facts.all(ReportScored)]
+    parts += [event.refitted for _, event in facts.all(RefitEnded)]
+    parts += [event.verified for _, event in facts.all(DeliveryVerified)]
+    parts += [facts.delivering.verified] if facts.delivering else []
+    seconds = [part.job_seconds for part in parts if part.job_seconds]
     return Cost("delivery", len(seconds), 0, Spend(jobs=len(seconds), job_seconds=sum(seconds)))
 
 
@@ -76,8 +78,9 @@ def models(facts: Facts) -> dict[str, list[str]]:
     used: dict[str, set[Role]] = {}
     for turn in facts.turns:
         used.setdefault(_decider(facts, turn.event), set()).add(Role.MANAGER)
-    for call in facts.invocations:
-        used.setdefault(call.event.model.name, set()).add(call.event.role)
+    for one in facts.asked:
+        if one.model is not None:
+            used.setdefault(one.model.name, set()).add(one.role)
     for _, event in facts.all(FallbackUsed):
         used.setdefault(event.used, set()).add(event.role)
     if not used and facts.spec:

@@ -10,7 +10,18 @@ from activities.agent.booking import Amount
 from activities.models.prices import FREE
 from activities.workspace.layout import Layout
 from activities.workspace.report.calls import ModelCall, lost_at_most, model_calls
-from activities.workspace.report.history import E, Invocation, Training, Turn, events, invocations, trainings, turns
+from activities.workspace.report.history import (
+    Asked,
+    E,
+    Invocation,
+    Training,
+    Turn,
+    asked,
+    events,
+    invocations,
+    trainings,
+    turns,
+)
 from activities.workspace.report.record import Record
 from schemas.budget import Budget, Clock
 from schemas.delivery import Estimated, Prepared, Refitted, Verified
@@ -176,12 +187,16 @@ class Facts:
         return tuple(invocations(self.entries))
 
     @cached_property
+    def asked(self) -> tuple[Asked, ...]:
+        """All that roles were asked: what it cost together is what they cost the run."""
+        own = self.spec.model_for(Role.MANAGER) if self.spec else None
+        return tuple(asked(self.entries, self.invocations, own))
+
+    @cached_property
     def calls(self) -> tuple[ModelCall, ...]:
         """Every call of a language model, in the order of the work."""
-        named = [(turn.at, turn.event.invocation, turn.event.model) for turn in self.turns]
-        named += [(call.started, call.event.invocation, call.event.model) for call in self.invocations]
-        spoken = [(at, name) for at, name, model in named if name and model and model.name not in FREE]
-        return tuple(model_calls(Layout(self.record.folder), [name for _, name in sorted(spoken)]))
+        spoken = [one.name for one in self.asked if one.model and one.model.name not in FREE]
+        return tuple(model_calls(Layout(self.record.folder), spoken))
 
     @cached_property
     def lost_at_most(self) -> Amount:

@@ -1,5 +1,6 @@
 """A run's invocations, trials and turns, drawn from its ledger. Pure: every function is a scan over the entries."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from schemas.event import (
     TrialScored,
 )
 from schemas.job import JobState
-from schemas.role import AnyReport, Role, TuneReport
+from schemas.role import AnyReport, ModelChoice, Role, TuneReport
 
 E = TypeVar("E", bound=Fact)
 _ROLES = {"design": Role.DESIGNER, "code": Role.CODER, "tune": Role.TUNER}
@@ -83,6 +84,22 @@ class Turn:
     acts: tuple[Act, ...]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a role was asked, and what that cost: an invocation, or a turn of the manager, which may have failed.
+
+    `at` is when an invocation began or a turn ended. `model` is None where code decided.
+    """
+
+    at: datetime
+    name: str
+    role: Role
+    candidate: int | None
+    model: ModelChoice | None
+    spend: Spend
+    failures: int  # attempts
+
+
 def events(entries: Iterable[LedgerEntry], kind: type[E]) -> list[tuple[datetime, E]]:
     """The events of one kind, with their times."""
     return [(entry.at, entry.event) for entry in entries if isinstance(entry.event, kind)]
@@ -118,6 +135,28 @@ def _invocation(
         case (ended, InvocationFailed() as failed):
             return Invocation(at, ended, event, None, failed.why or "no reason was given", failures, failed.spend)
     raise AssertionError(end)
+
+
+def asked(entries: Sequence[LedgerEntry], called: Iterable[Invocation], own: ModelChoice | None) -> list[Asked]:
+    """All that was, in order of time; `own` is the manager's model by the settings: a turn that failed names none."""
+    invoked = [
+        Asked(i.started, i.event.invocation, i.event.role, i.event.candidate, i.event.model, i.spend, len(i.failures))
+        for i in called
+    ]
+    return sorted([*_asked_of_manager(entries, own), *invoked], key=lambda one: one.at)
+
+
+def _asked_of_manager(entries: Iterable[LedgerEntry], own: ModelChoice | None) -> Iterator[Asked]:
+    failures: Counter[str] = Counter()
+    for entry in entries:
+        match entry.event:
+            case AttemptFailed(invocation=name):
+                failures[name] += 1
+            case ManagerDecided(spend=spend, model=model) as event:
+                name = event.invocation or f"manager.{event.turn}"
+                yield Asked(entry.at, name, Role.MANAGER, None, model, spend, failures[name])
+            case InvocationFailed(role=Role.MANAGER, invocation=name, spend=spend):
+                yield Asked(entry.at, name, Role.MANAGER, None, own, spend, failures[name])
 
 
 def trainings(
