@@ -27,8 +27,9 @@ install-dev: .venv/.installed-dev
 	@touch $@
 
 run: install  ## the main job on a real example, until its verified result is shown
-	AIBUILDAI_HOME=$(HOME_OF_RUNS) $(BIN)/aibuildai run examples/diabetes --minutes 3 --candidates 2
-	AIBUILDAI_HOME=$(HOME_OF_RUNS) $(BIN)/aibuildai down
+	@export AIBUILDAI_HOME="$(HOME_OF_RUNS)"; trap 'exit 130' INT; code=0; \
+	  $(BIN)/aibuildai run examples/diabetes --minutes 3 --candidates 2 || code=$$?; \
+	  $(BIN)/aibuildai down; exit $$code
 
 test: install-dev lint  ## lint, types, import rules, and the fast tests
 	$(BIN)/python -m pytest -m "not slow" -n 3 --dist worksteal  # most of them wait: for a server, a process, a clock
@@ -49,4 +50,6 @@ bench: install  ## BENCH_DATA=folder of tasks with answers: runs each and grades
 	$(BIN)/python -m ops.bench "$(BENCH_DATA)" --minutes $(MINUTES) --candidates $(CANDIDATES)
 
 clean:  ## removes .venv and the runs of `make run`
-	rm -rf .venv $(HOME_OF_RUNS)
+	@if [ -x $(BIN)/aibuildai ] && [ -d "$(HOME_OF_RUNS)" ]; then \
+	  AIBUILDAI_HOME="$(HOME_OF_RUNS)" $(BIN)/aibuildai down; fi  # nothing writes there any more
+	rm -rf .venv "$(HOME_OF_RUNS)"

@@ -10,7 +10,7 @@ DELIVERED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
 
 
 def exit_code(state: RunState) -> int:
-    """0 delivered or still going on, 1 failed, 3 stopped by a person or paused."""
+    """0 delivered or still going on, 1 failed, 3 stopped by a person, or paused by a person or the system."""
     if state.paused or state.phase == "STOPPED":
         return STOPPED
     return FAILED if state.phase == "FAILED" else DELIVERED
