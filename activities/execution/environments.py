@@ -8,7 +8,8 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from activities.errors import NeedsPerson, ToolFailed
 from activities.execution import conda, distributions, uv
-from activities.execution.durable import locked, sync_file_systems, write_whole
+from activities.execution.durable import sync_file_systems, write_whole
+from activities.execution.sole import StandsStill, alone, places
 
 BASE = (
     *("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "torch>=2.13,<2.14"),
@@ -105,15 +107,25 @@ def _base_lock(requirements: Sequence[str]) -> str:
 
 
 def _made(folder: Path, lock: str, source: Path) -> Path:
-    """The environment of that lock, made if it is not there. Two workers do not make it both."""
-    made = folder / digest(lock)
-    if (made / COMPLETE).exists():
-        return made
+    """The environment of that lock, made if it is not there. Two workers do not make it both.
+
+    Where one was stopped while it made it, it is made at the next place: the one that was stopped may yet go on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f"{made.name}.lock"):
-        if not (made / COMPLETE).exists():  # nobody made it meanwhile
-            _make(made, lock, source)
-    return made
+    for made in _likely(folder / digest(lock)):
+        if (made / COMPLETE).exists():
+            return made
+        with suppress(StandsStill), alone(made):
+            if not (made / COMPLETE).exists():  # nobody made it meanwhile
+                _make(made, lock, source)
+            return made
+    raise AssertionError("places do not end")
+
+
+def _likely(first: Path) -> Iterator[Path]:
+    """What is whole comes before what may have to be waited for."""
+    yield from (marker.parent for marker in sorted(first.parent.glob(f"{first.name}*/{COMPLETE}")))
+    yield from places(first)
 
 
 def _make(made: Path, lock: str, source: Path) -> None:

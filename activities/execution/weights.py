@@ -5,6 +5,7 @@ A fetched set is named by the digest of its files and their names, and never cha
     DIGEST/...                             the files of a set
     known/KEY.json                         what a question came to
     drafts/KEY/files/  drafts/KEY/parts/   what a fetch has so far; a later one goes on from there
+    drafts/KEY-2/...                       of another, while that fetch was stopped
 """
 
 import asyncio
@@ -12,8 +13,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,8 +22,9 @@ from pathlib import Path
 import psutil
 
 from activities.errors import ToolFailed
-from activities.execution.durable import Lock, try_lock, write_whole
+from activities.execution.durable import write_whole
 from activities.execution.hub import Digests, File, Hub, Model, Unreached, connected
+from activities.execution.sole import StandsStill, alone_among_tasks, places
 from schemas.role import Weights
 from schemas.tool import Fetched, FileEntry
 
@@ -60,6 +62,17 @@ class Wanted:
         return self
 
 
+@dataclass(frozen=True)
+class _Set:
+    """Files of a model as the hub has it, and the question that they answer."""
+
+    cache: Path
+    key: str
+    name: str
+    model: Model
+    files: tuple[File, ...]
+
+
 async def fetch(home: Path, wanted: Wanted, doing: Callable[[str], None] = lambda _: None) -> Fetched:
     """The set in the cache, with what the hub knows of it. Raises ToolFailed with what to do.
 
@@ -73,8 +86,7 @@ async def fetch(home: Path, wanted: Wanted, doing: Callable[[str], None] = lambd
             model = await hub.model(wanted.name, wanted.revision or "main")
             files = chosen(model.files, wanted)
             key = _key(hub.endpoint, wanted.name, model.commit, *sorted(file.path for file in files))
-            async with _alone(cache / "drafts" / f"{key}.lock", lambda: doing(f"another worker fetches {wanted.name}")):
-                found = _known(cache, key) or await _fetch(cache, key, hub, wanted.name, model, files, doing)
+            found = _known(cache, key) or await _fetched(_Set(cache, key, wanted.name, model, files), hub, doing)
         except Unreached:
             before = _known(cache, asked)
             if before is None:
@@ -117,12 +129,21 @@ def chosen(files: Sequence[File], wanted: Wanted) -> tuple[File, ...]:
     return tuple(sorted(kept, key=lambda file: file.path))
 
 
-async def _fetch(
-    cache: Path, key: str, hub: Hub, name: str, model: Model, files: Sequence[File], doing: Callable[[str], None]
-) -> Fetched:
-    draft = cache / "drafts" / key
+async def _fetched(asked: _Set, hub: Hub, doing: Callable[[str], None]) -> Fetched:
+    """By one for all. Where that one was stopped, in another draft: whoever is done first keeps the set."""
+    drafts = asked.cache / "drafts"
+    drafts.mkdir(parents=True, exist_ok=True)
+    for draft in places(drafts / asked.key):
+        with suppress(StandsStill):
+            async with alone_among_tasks(draft, lambda: doing(f"another worker fetches {asked.name}")):
+                return _known(asked.cache, asked.key) or await _fetch(asked, draft, hub, doing)
+    raise AssertionError("places do not end")
+
+
+async def _fetch(asked: _Set, draft: Path, hub: Hub, doing: Callable[[str], None]) -> Fetched:
+    name, files = asked.name, asked.files
     _check_sizes(name, files)
-    _check_room(cache, draft, name, files)
+    _check_room(asked.cache, draft, name, files)
     done, total = 0, sum(file.size for file in files)
     digests: dict[str, Digests] = {}
     for file in files:
@@ -130,9 +151,9 @@ async def _fetch(
         def told(size: int, before: int = done) -> None:
             doing(f"fetches {name}, {_size(before + size)} of {_size(total)}")
 
-        digests[file.path] = await _file(hub, name, model.commit, file, draft, told)
+        digests[file.path] = await _file(hub, name, asked.model.commit, file, draft, told)
         done += file.size
-    return _kept(cache, key, name, model, files, digests)
+    return _kept(asked, draft, digests)
 
 
 async def _file(hub: Hub, name: str, commit: str, file: File, draft: Path, told: Callable[[int], None]) -> Digests:
@@ -162,14 +183,12 @@ def _on_disk(path: Path) -> Digests:
     return Digests.of(path)
 
 
-def _kept(
-    cache: Path, key: str, name: str, model: Model, files: Sequence[File], digests: dict[str, Digests]
-) -> Fetched:
+def _kept(asked: _Set, draft: Path, digests: dict[str, Digests]) -> Fetched:
     """The draft becomes the set that its digest names."""
-    draft = cache / "drafts" / key
+    model, files = asked.model, asked.files
     lines = "".join(f"{digests[path].sha256}  {path}\n" for path in sorted(digests))
     weights = Weights(
-        name=name,
+        name=asked.name,
         revision=model.commit,
         digest=hashlib.sha256(lines.encode()).hexdigest(),
         size=sum(file.size for file in files),
@@ -177,8 +196,8 @@ def _kept(
     )
     entries = tuple(FileEntry(path=file.path, size=file.size) for file in files[:LISTED])
     fetched = Fetched(weights=weights, path="", license=model.license, files=entries, note=_note(model, files))
-    _remember(cache, key, fetched)  # before the set is in its place: a kill between leaves the draft to go on with
-    settle(draft / "files", cache / weights.digest)
+    _remember(asked.cache, asked.key, fetched)  # before it is in its place: a kill between leaves a draft to go on with
+    settle(draft / "files", asked.cache / weights.digest)
     shutil.rmtree(draft)
     return fetched
 
@@ -239,20 +258,6 @@ def settle(draft: Path, place: Path) -> None:
         if not place.is_dir():
             raise
         shutil.rmtree(draft)
-
-
-@asynccontextmanager
-async def _alone(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
-    """Holds the lock for the block; waits without a thread, so that a cancelled attempt leaves none behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock: Lock | None = None
-    while (lock := try_lock(path)) is None:
-        waiting()
-        await asyncio.sleep(0.2)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _question(hub: Hub, wanted: Wanted, revision: str) -> str:
