@@ -6,9 +6,11 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import Record, RunRef, Short, Text
+from schemas.budget import Spend
 from schemas.candidate import Member
+from schemas.message import Search
 from schemas.metric import Score
-from schemas.role import Caps
+from schemas.role import Caps, FellBack
 from schemas.task import Task
 
 
@@ -89,10 +91,21 @@ class Verified(Record):
 
 
 class AccountRequest(Record):
-    """What did an invocation that never reported cost, by its journal?"""
+    """What did an invocation that never reported cost, by its journal, and which models and searches was it for?"""
 
     run: RunRef
     invocation: str
+
+
+class Accounted(Spend):
+    """What it cost; which other models gave replies of it, and what was searched for."""
+
+    fell_back: tuple[FellBack, ...] = ()
+    searches: tuple[Search, ...] = ()
+
+    @property
+    def spend(self) -> Spend:
+        return Spend(**{name: getattr(self, name) for name in Spend.model_fields})
 
 
 class HoldRequest(Record):

@@ -9,6 +9,7 @@ from schemas.base import Record, Short, Text
 from schemas.budget import Budget, Clock, Spend
 from schemas.decision import Decision
 from schemas.delivery import Estimated, Prepared, Refitted, Verified
+from schemas.message import Search
 from schemas.metric import Score
 from schemas.role import AggregateReport, CodeReport, DesignReport, ModelChoice, Role, SetupReport, TuneReport
 from schemas.run import RunSpec
@@ -101,6 +102,7 @@ class InvocationFailed(Record):
     candidate: int | None = None
     why: Text
     spend: Spend = Spend()
+    searches: tuple[Search, ...] = ()
 
 
 class TrialScored(Record):

@@ -2,9 +2,20 @@
 
 from typing import Any
 
+from temporalio import workflow
+
 from schemas.role import AnyRequest, ModelChoice, Role, TuneRequest
+from schemas.run import RunSpec
 from schemas.state import RunState
 from workflows import money, routing
+
+
+def choice(spec: RunSpec, role: Role, routine: str | None) -> ModelChoice:
+    """The model of an invocation that begins now."""
+    found = routing.choice(spec, role, routine)
+    if found.fallback == found.instead_of or not found.routed or workflow.patched("named-fallback"):
+        return found
+    return found.model_copy(update={"fallback": found.instead_of})
 
 
 def terms(state: RunState, role: Role, model: ModelChoice) -> dict[str, Any]:

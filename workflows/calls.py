@@ -6,8 +6,8 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from schemas.budget import Spend
 from schemas.delivery import (
+    Accounted,
     AccountRequest,
     DeliveryRequest,
     Estimated,
@@ -78,7 +78,7 @@ RELEASE = Call("release", ReleaseRequest, Released, "gpu", SHORT, bookkeeping=Tr
 MANAGE = Call("manager", ManageRequest, Managed, "control", AGENT)
 PREPARE = Call("prepare", PrepareRequest, Prepared, "control", 4 * HOUR)
 SCORE = Call("score", ScoreRequest, Score, "control", HOUR, bookkeeping=True)
-ACCOUNT = Call("account", AccountRequest, Spend, "control", SHORT, bookkeeping=True)
+ACCOUNT = Call("account", AccountRequest, Accounted, "control", SHORT, bookkeeping=True)
 HOLD = Call("hold", HoldRequest, Released, "control", SHORT)
 ROOM = Call("room", RoomRequest, RoomFound, "control", AGENT, bookkeeping=True)
 PACKAGE = Call("package", PackageRequest, Published, "control", HOUR)

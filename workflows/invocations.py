@@ -21,6 +21,7 @@ from schemas.role import (
     SetupRequest,
     TuneReport,
     TuneRequest,
+    searches,
 )
 from workflows import asking, provision, routing
 from workflows.accounting import account
@@ -126,7 +127,7 @@ class Invocations:
     def _common(self, role: Role, candidate: int | None, until: datetime, routine: str | None = None) -> dict[str, Any]:
         state = self._record.state
         assert state.task is not None, "a run is prepared before a role is called"
-        model = routing.choice(state.spec, role, routine)
+        model = asking.choice(state.spec, role, routine)
         number = state.invocations + 1
         middle = "" if candidate is None else f".{candidate}"
         return {
@@ -141,7 +142,7 @@ class Invocations:
             "max_turns": state.spec.settings.max_turns,
             "training_seconds": state.budget.training_seconds,
             **asking.terms(state, role, model),
-            "web": routing.language(model) and state.spec.settings.web,
+            "web": searches(model.name) and state.spec.settings.web,
         }
 
     def _launch(
@@ -237,14 +238,16 @@ class Invocations:
             self._providing.release()
 
     async def _failed(self, request: AnyRequest, why: str) -> None:
-        spend = await account(self._attempts, request.run, request.invocation)
+        told = await account(self._attempts, request.run, request.invocation)
+        self._record.fell_back(request.invocation, request.role, request.model, told.fell_back)
         self._record.add(
             InvocationFailed(
                 invocation=request.invocation,
                 role=request.role,
                 candidate=getattr(request, "candidate", None),
                 why=why,
-                spend=spend,
+                spend=told.spend,
+                searches=told.searches,
             ),
             tell=True,
         )

@@ -57,7 +57,7 @@ class Manager:
 
     async def decide(self, state: RunState, happenings: Happenings, answers: Answers) -> Turn:
         shown = board(state, workflow.now())
-        model = routing.choice(state.spec, Role.MANAGER, routing.glance(state, happenings, answers, shown.slots))
+        model = asking.choice(state.spec, Role.MANAGER, routing.glance(state, happenings, answers, shown.slots))
         request = _request(state, shown, model, happenings, answers)
         words = ", ".join(
             ["manager" + (", aside" if request.aside else f", turn {request.turn}"), *asking.named(model)]
@@ -88,8 +88,9 @@ class Manager:
         because = f"The manager gave no answer: {error.why}"
         if not workflow.patched("unanswered-turns"):
             return Turn(greedy.decide(self._record.state, board(self._record.state, workflow.now()), because))
-        spend = await account(self._attempts, request.run, request.invocation)
-        self._record.add(InvocationFailed(invocation=request.invocation, role=Role.MANAGER, why=error.why, spend=spend))
+        name, told = request.invocation, await account(self._attempts, request.run, request.invocation)
+        self._record.fell_back(name, Role.MANAGER, request.model, told.fell_back)
+        self._record.add(InvocationFailed(invocation=name, role=Role.MANAGER, why=error.why, spend=told.spend))
         now, final = self._record.state, error.cause == "manager"
         steer = greedy.decide if final else greedy.stand_in
         return Turn(steer(now, board(now, workflow.now()), because), ask_again=not final)
@@ -118,9 +119,13 @@ def _request(
 
 def _brief(event: Event) -> Event:
     """Without the addresses that a designer looked up, which would fill the manager's conversation."""
-    if not isinstance(event, InvocationReported) or not event.report.searches:
-        return event
-    return event.model_copy(update={"report": event.report.model_copy(update={"searches": ()})})
+    match event:
+        case InvocationReported(report=report):
+            return event.model_copy(update={"report": report.model_copy(update={"searches": ()})})
+        case InvocationFailed():
+            return event.model_copy(update={"searches": ()})
+        case _:
+            return event
 
 
 def policy_for(record: Record, attempts: Attempts) -> Policy:

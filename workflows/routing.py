@@ -28,7 +28,8 @@ def choice(spec: RunSpec, role: Role, routine: str | None) -> ModelChoice:
     cheap = ModelChoice(name=settings.cheap_model, effort=settings.cheap_effort)
     if not settings.routing or routine is None or cheap.name == own.name or not (language(own) and language(cheap)):
         return own
-    return cheap.model_copy(update={"fallback": own.name, "routed": routine, "instead_of": own.name})
+    named = own.fallback if own.fallback != cheap.name else None  # for an outage, which may be of all at one provider
+    return cheap.model_copy(update={"fallback": named or own.name, "routed": routine, "instead_of": own.name})
 
 
 def routine(decision: Design | Code | Tune, known: Candidate | None) -> str | None:

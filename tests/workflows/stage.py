@@ -19,6 +19,7 @@ from schemas.budget import Spend
 from schemas.candidate import Member
 from schemas.decision import Code, Decision, Design, Finish, Tune
 from schemas.delivery import (
+    Accounted,
     AccountRequest,
     DeliveryRequest,
     Estimated,
@@ -78,7 +79,7 @@ class Stage:
             "manager": (ManageRequest, Managed), "score": (ScoreRequest, Score),
             "estimate": (DeliveryRequest, Estimated), "refit": (DeliveryRequest, Refitted),
             "verify": (DeliveryRequest, Verified), "package": (PackageRequest, Published),
-            "publish": (PublishRequest, Published), "account": (AccountRequest, Spend),
+            "publish": (PublishRequest, Published), "account": (AccountRequest, Accounted),
             "hold": (HoldRequest, Released), "release": (ReleaseRequest, Released),
             "room": (RoomRequest, RoomFound),
         }  # fmt: skip
@@ -154,8 +155,8 @@ class Stage:
     async def _publish(self, request: PublishRequest) -> Published:
         return Published()
 
-    async def _account(self, request: AccountRequest) -> Spend:
-        return Spend(lost_calls=1)
+    async def _account(self, request: AccountRequest) -> Accounted:
+        return Accounted(lost_calls=1)
 
     async def _hold(self, request: HoldRequest) -> Released:
         return Released()

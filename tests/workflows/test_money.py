@@ -107,6 +107,24 @@ async def test_the_web_is_shut_off_where_the_run_says_so(client: Client) -> None
     assert not any(request.web for request in stage.requests("designer"))
 
 
+@pytest.mark.parametrize(
+    ("model", "web"),
+    [
+        ("claude-opus-5-5", True),
+        ("vertex/claude-opus-5-5", True),
+        ("bedrock/claude-opus-5-5", False),
+        ("server/qwen", False),
+    ],
+)
+async def test_a_designer_is_told_of_the_web_where_its_own_model_can_search_it(
+    client: Client, model: str, web: bool
+) -> None:
+    stage = Stage()
+    async with staged(client, stage) as queue:
+        await (await start(client, queue, spoken(candidates=1, models={"designer": model}))).result()
+    assert [request.web for request in stage.requests("designer")] == [web]
+
+
 async def test_the_manager_is_not_told_the_addresses_that_a_designer_looked_up(client: Client) -> None:
     stage = Stage()
 
@@ -211,12 +229,12 @@ async def test_more_money_reaches_agents_at_work(client: Client) -> None:
     assert later
 
 
-async def test_more_of_what_is_not_bounded_is_told_to_nobody(client: Client) -> None:
+async def test_more_time_alone_is_told_to_nobody(client: Client) -> None:
     stage, gate = holding()
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spoken(candidates=1))
         await until(handle, tuning)
-        await handle.execute_update(BuildWorkflow.extend, Extension(dollars=10, minutes=5))
+        await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
         gate.set()
         state = await handle.result()
     assert (state.budget.dollars, stage.requests("hold")) == (None, [])
