@@ -23,8 +23,10 @@ def max_designs(state: RunState) -> int:
 def refusal(state: RunState, decision: Decision, now: datetime) -> str | None:
     """Why a decision cannot be carried out now, in words for the manager; None if it can."""
     match decision:
-        case Wait() | Finish():
+        case Wait():
             return None
+        case Finish():
+            return _early(state, now)
         case Discard():
             return _unknown(state, decision.candidate) or _discarded(state, decision.candidate)
         case Design():
@@ -89,11 +91,16 @@ def _code(state: RunState, number: int) -> str | None:
     candidate = state.candidates[number]
     if candidate.revision is None:
         return f"candidate {number} has no plan yet; design it first"
-    if _coded(state, candidate):
+    if _coded(state, candidate) or _places(state):
         return None
-    taken = sum(_coded(state, other) for other in state.candidates.values())
     most = state.spec.settings.candidates
-    return f"{most} candidates were coded, which is the most; discard does not free a place" if taken >= most else None
+    return f"{most} candidates were coded, which is the most; discard does not free a place"
+
+
+def _places(state: RunState) -> int:
+    """How many further candidates may be coded."""
+    taken = sum(_coded(state, candidate) for candidate in state.candidates.values())
+    return max(state.spec.settings.candidates - taken, 0)
 
 
 def _coded(state: RunState, candidate: Candidate) -> bool:
@@ -104,3 +111,29 @@ def _coded(state: RunState, candidate: Candidate) -> bool:
 
 def _tune(state: RunState, number: int) -> str | None:
     return None if state.candidates[number].codes else f"candidate {number} has no code yet; code it first"
+
+
+def _early(state: RunState, now: datetime) -> str | None:
+    """Why it is too early to finish: nothing could be delivered, and work may change that."""
+    if state.best is not None:
+        return None
+    if state.in_flight:
+        return f"nothing has a score yet, so nothing could be delivered; wait for {', '.join(state.in_flight)}"
+    step = next((step for step in _towards_a_score(state) if refusal(state, step, now) is None), None)
+    if step is None:
+        return None
+    return (
+        f"nothing has a score yet, so nothing could be delivered; you may {step.kind} candidate {step.candidate}, "
+        "for one, or discard what cannot be mended"
+    )
+
+
+def _towards_a_score(state: RunState) -> list[Tune | Code | Design]:
+    """What leads to a first score, the nearest to it first; designs only while what they plan can be coded."""
+    known = sorted(state.candidates)
+    designs = (*known, max(known, default=0) + 1) if _places(state) else ()
+    return [
+        *(Tune(candidate=number, minutes=1, brief="") for number in known),
+        *(Code(candidate=number, brief="") for number in known),
+        *(Design(candidate=number, brief="") for number in designs),
+    ]

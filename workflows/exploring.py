@@ -139,7 +139,8 @@ class Explorer:
                 aside=turn.aside,
             )
         )
-        started = [self._decided(decision, name) for decision, name in zip(managed.decisions, names, strict=True)]
+        rules = turn.model is None
+        started = [self._decided(step, name, rules) for step, name in zip(managed.decisions, names, strict=True)]
         idle = not any(started) and not self._record.state.in_flight
         self._fruitless = self._fruitless + 1 if idle and not turn.ask_again else 0
         if any(answer.refused for answer in self._record.answers) and any(started):
@@ -159,11 +160,11 @@ class Explorer:
             pause = min(pause, limits.seconds_to_explore(self._record.state, workflow.now()))
             self._rest = workflow.now() + timedelta(seconds=pause), self._acts()
 
-    def _decided(self, decision: Decision, name: str) -> bool:
-        """Carries out one decision; True if it changed anything."""
+    def _decided(self, decision: Decision, name: str, rules: bool) -> bool:
+        """Carries out one decision, of rules or of a language model; True if it changed anything."""
         if self._record.state.stop is not None or self._finished is not None:
             return False
-        why = refusal(self._record.state, decision, workflow.now())
+        why = self._refusal(decision, rules)
         if why is not None:
             turn = self._record.state.turns
             self._record.add(DecisionRefused(turn=turn, decision=decision, answer=name, why=why))
@@ -172,6 +173,13 @@ class Explorer:
         answer = self._carry_out(decision, name)
         self._record.answers.append(Answer(tool_use=name, text=answer))
         return not isinstance(decision, Wait)
+
+    def _refusal(self, decision: Decision, rules: bool) -> str | None:
+        """Rules finish once they know of nothing more to try, and would but say so again."""
+        why = refusal(self._record.state, decision, workflow.now())
+        if why is None or not isinstance(decision, Finish):
+            return why
+        return None if rules or not workflow.patched("early-finish") else why
 
     def _carry_out(self, decision: Decision, name: str) -> str:
         match decision:

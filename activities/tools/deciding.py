@@ -40,7 +40,7 @@ _DECISIONS: tuple[tuple[type[BaseModel], str, str], ...] = (
         Finish,
         "finish",
         "Ends the exploration for good: what is at work is stopped, and the aggregator chooses or blends what was "
-        "trained. Not before something has a score.",
+        "trained. Refused while nothing has a score and work may still bring one.",
     ),
 )
 

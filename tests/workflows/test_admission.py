@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from schemas.decision import Code, Decision, Design, Discard, Finish, Parent, Tune, Wait
-from schemas.event import CandidateDiscarded
-from schemas.role import Role
+from schemas.event import CandidateDiscarded, Event, InvocationReported
+from schemas.role import Role, TuneReport
 from schemas.state import RunState
 from tests.workflows.facts import START, flight, folded, prepared, started
-from tests.workflows.test_fold import coded, designed
+from tests.workflows.test_fold import coded, designed, scored, tuned
 from workflows.admission import refusal
 
 NOW = START + timedelta(minutes=1)
@@ -28,6 +28,7 @@ def test_a_sensible_sequence_is_admitted() -> None:
     assert not refused(state, Tune(candidate=1, minutes=5, brief="go"))
     assert not refused(state, Discard(candidate=1, why="no"))
     assert not refused(state, Wait(why="x"))
+    state = folded(prepared(), *designed(), *coded(), scored("j", 0.5))
     assert not refused(state, Finish(why="x"))
 
 
@@ -79,3 +80,46 @@ def test_nothing_starts_once_the_time_for_exploring_is_over() -> None:
         state, Design(candidate=1, brief="x"), START + timedelta(minutes=59)
     )
     assert not refused(state, Finish(why="x"), START + timedelta(minutes=59))
+
+
+OFF = CandidateDiscarded(candidate=1, why="x")
+BARREN = InvocationReported(
+    invocation="tuner.1.1", report=TuneReport(invocation="tuner.1.1", candidate=1, problem="no training ended")
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (folded(prepared()), "you may design candidate 1"),
+        (folded(prepared(), flight(Role.DESIGNER, 1)), "wait for designer.1.1"),
+        (folded(prepared(), *designed()), "you may code candidate 1"),
+        (folded(prepared(), *designed(), *coded()), "you may tune candidate 1"),
+        (folded(prepared(), *designed(), *coded(), BARREN), "you may tune candidate 1"),
+        (folded(prepared(), *designed(), *coded(), tuned("j", 0.5)), "you may tune candidate 1"),
+        (folded(prepared(), *designed(), *coded(), OFF), "you may design candidate 2"),
+    ],
+)
+def test_it_is_too_early_to_finish_while_nothing_has_a_score_and_work_may_bring_one(
+    state: RunState, words: str
+) -> None:
+    told = refused(state, Finish(why="x"))
+    assert told.startswith("nothing has a score yet")
+    assert words in told
+
+
+def test_one_score_is_enough_to_finish_whatever_is_at_work_and_whoever_has_it() -> None:
+    has_score = (*designed(), *coded(), scored("j", 0.5))
+    assert not refused(folded(prepared(), *has_score, flight(Role.TUNER, 1, 2)), Finish(why="x"))
+    assert not refused(folded(prepared(), *has_score, OFF), Finish(why="x"))
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [
+        pytest.param((*designed(), *coded(), OFF), id="all that may be coded was discarded"),
+        pytest.param((*designed(), OFF, *designed(2), OFF.model_copy(update={"candidate": 2})), id="so were designs"),
+    ],
+)
+def test_where_nothing_more_can_bring_a_score_a_run_may_end(tried: tuple[Event, ...]) -> None:
+    assert not refused(folded(prepared(), *tried, first=started(candidates=1)), Finish(why="x"))

@@ -4,15 +4,20 @@ import pytest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from schemas.decision import Tune, Wait
+from schemas.decision import Finish, Tune, Wait
 from schemas.event import DecisionRefused, ManagerDecided
 from schemas.state import Managed, ManageRequest
-from tests.workflows.facts import spec
+from tests.workflows.facts import spec, spoken
 from tests.workflows.stage import Stage, entries, events, staged, start, until
 from workflows.build import BuildWorkflow
 from workflows.exploring import FIRST_REST
 
 pytestmark = pytest.mark.timeout(60)
+
+
+async def finishing(request: ManageRequest) -> Managed:
+    """A manager that wants no more."""
+    return Managed(invocation=request.invocation, decisions=(Finish(why="enough"),), tool_uses=("t",))
 
 
 async def test_refused_decisions_go_back_to_the_manager_as_text(client: Client) -> None:
@@ -42,6 +47,35 @@ async def test_a_manager_that_only_waits_does_not_hang_the_run(client: Client) -
         state = await (await start(client, queue, spec())).result()
     assert state.phase == "FAILED"
     assert state.turns == 3
+
+
+async def test_a_model_that_finishes_before_anything_has_a_score_is_refused_and_goes_on(client: Client) -> None:
+    async def manager(request: ManageRequest) -> Managed:
+        return await (finishing(request) if request.turn == 1 else Stage()._manager(request))
+
+    stage = Stage({"manager": manager})
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spoken(candidates=1))
+        state = await handle.result()
+        [refused] = events(await entries(handle), DecisionRefused)
+    assert (state.phase, state.finish) == ("DONE", "all are trained")
+    assert refused.why.startswith("nothing has a score yet")
+    [answer] = stage.requests("manager")[1].answers
+    assert (answer.tool_use, answer.text, answer.refused) == ("t", f"Refused: {refused.why}", True)
+
+
+async def test_a_model_that_insists_on_finishing_does_not_hang_the_run(client: Client) -> None:
+    async with staged(client, Stage({"manager": finishing})) as queue:
+        handle = await start(client, queue, spoken(candidates=1))
+        state = await handle.result()
+        refused = events(await entries(handle), DecisionRefused)
+    assert (state.phase, state.turns, len(refused)) == ("FAILED", 3, 3)
+
+
+async def test_rules_that_know_of_nothing_to_try_finish_at_once(client: Client) -> None:
+    async with staged(client, Stage({"manager": finishing})) as queue:
+        state = await (await start(client, queue, spec(candidates=1))).result()
+    assert (state.phase, state.turns, state.finish) == ("FAILED", 1, "enough")
 
 
 async def test_a_manager_that_cannot_be_asked_is_stood_in_for(client: Client) -> None:

@@ -4,8 +4,16 @@ import pytest
 from temporalio.client import Client
 
 from schemas.candidate import Candidate
-from schemas.decision import Code, Decision, Design, Tune
-from schemas.event import Event, InvocationReported, InvocationStarted, ManagerDecided, RunExtended, RunResumed
+from schemas.decision import Code, Decision, Design, Finish, Tune
+from schemas.event import (
+    DecisionRefused,
+    Event,
+    InvocationReported,
+    InvocationStarted,
+    ManagerDecided,
+    RunExtended,
+    RunResumed,
+)
 from schemas.person import Extension
 from schemas.role import CodeReport, CodeRequest, FellBack, ModelChoice, Role, SetupReport
 from schemas.state import Answer, Managed, ManageRequest
@@ -29,7 +37,7 @@ pytestmark = pytest.mark.timeout(60)
 CODED = Candidate(number=1, designs=1, codes=1)
 TUNED = CODED.model_copy(update={"tunes": 1})
 LONG = "much to change " * 40
-OWN, CHEAP = "claude-opus-5-5", "claude-haiku-5-5"
+OWN, CHEAP, ELSEWHERE = "claude-opus-5-5", "claude-haiku-5-5", "bedrock/claude-opus-5-5"
 
 
 def code(brief: str = "rename a column") -> Code:
@@ -94,6 +102,21 @@ def test_a_routed_invocation_says_why_and_falls_back_to_its_own_model() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "fallback"),
+    [
+        ({"fallback": ELSEWHERE}, ELSEWHERE),
+        ({"fallbacks": {"coder": ELSEWHERE}}, ELSEWHERE),
+        ({"fallbacks": {"tuner": ELSEWHERE}}, OWN),
+        ({"fallback": CHEAP}, OWN),
+        ({"fallback": OWN}, OWN),
+    ],
+)
+def test_a_fallback_that_a_person_named_stays_when_routed(settings: dict[str, object], fallback: str) -> None:
+    found = routing.choice(spoken(routing=True, **settings), Role.CODER, "it is small")
+    assert (found.name, found.fallback, found.instead_of) == (CHEAP, fallback, OWN)
+
+
+@pytest.mark.parametrize(
     ("settings", "routine"),
     [
         ({"routing": False, "model": OWN}, "small"),
@@ -136,6 +159,21 @@ async def test_the_record_says_which_model_each_invocation_and_each_turn_had(cli
     assert f'"manager, turn 1, {OWN}"' in summaries
 
 
+async def test_a_routed_invocation_is_asked_for_with_the_named_fallback(client: Client) -> None:
+    stage, gate = holding()
+    async with staged(client, stage) as queue:
+        asked = spoken(candidates=1, parallel=1, routing=True, fallback=ELSEWHERE)
+        handle = await start(client, queue, asked)
+        before = await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
+        await until(handle, lambda state: state.turns > before.turns)
+        gate.set()
+        await handle.result()
+    models = [request.model for name, request in stage.asked if hasattr(request, "model")]
+    assert {model.name for model in models} == {OWN, CHEAP}
+    assert {model.fallback for model in models} == {ELSEWHERE}
+
+
 async def test_a_look_is_taken_aside_and_the_manager_is_told_all_at_its_next_turn(client: Client) -> None:
     stage, gate = holding()
     async with staged(client, stage) as queue:
@@ -160,6 +198,27 @@ async def test_a_look_is_taken_aside_and_the_manager_is_told_all_at_its_next_tur
         (True, CHEAP),
         (False, OWN),
     ]
+
+
+async def test_a_look_cannot_end_a_run_that_has_nothing_to_deliver(client: Client) -> None:
+    stage, gate = holding()
+
+    async def manager(request: ManageRequest) -> Managed:
+        if not request.aside:
+            return await stage._manager(request)
+        return Managed(invocation=request.invocation, decisions=(Finish(why="it is slow"),), tool_uses=("t",))
+
+    stage.parts["manager"] = manager
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spoken(candidates=1, parallel=1, routing=True))
+        before = await until(handle, tuning)
+        await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
+        await until(handle, lambda state: state.turns > before.turns)
+        gate.set()
+        state = await handle.result()
+        [refused] = events(await entries(handle), DecisionRefused)
+    assert (state.phase, state.finish) == ("DONE", "all are trained")
+    assert refused.why.endswith(f"wait for {next(iter(before.in_flight))}")
 
 
 async def test_replies_of_another_model_are_events(client: Client) -> None:
