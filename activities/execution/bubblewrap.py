@@ -1,5 +1,6 @@
 """The sandbox of choice: bubblewrap, from its package or from the system."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,6 +12,13 @@ from activities.execution.base import Command
 from activities.execution.devices import device_files
 from schemas.job import Limits, Step
 
+# what of the kernel ordinary users may not read, or nobody needs: where a worker is root, so is its code to the kernel
+MASKED = (
+    *("acpi", "asound", "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags"),
+    *("latency_stats", "pagetypeinfo", "sched_debug", "scsi", "slabinfo", "sysrq-trigger", "timer_list", "timer_stats"),
+    "vmallocinfo",
+)
+READ_ONLY = ("/proc", "/dev", "/")  # once all is in its place; what is mounted below them stays as it is
 ISOLATED = ("--unshare-user", "--uid", str(surroundings.USER), "--gid", str(surroundings.USER), "--disable-userns")
 
 
@@ -43,7 +51,8 @@ class Bubblewrap:
             *(word for name, value in given.items() for word in ("--setenv", name, value)),
             *_system(environment, inside, devices, limits, network=network, outside=outside),
             *_mounts(step),
-            *("--remount-ro", "/", "--chdir", step.workdir),
+            *(word for place in READ_ONLY for word in ("--remount-ro", place)),
+            *("--chdir", step.workdir),
         )
         return Command((self.program, "--", *surroundings.argv(step, inside)), options, outside)
 
@@ -64,7 +73,8 @@ def _system(
 ) -> list[str]:
     """A new root with nothing in it but what can be named here."""
     size = str(surroundings.temporary_mb(limits) * 2**20)
-    words = ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108 - in the sandbox
+    words = ["--proc", "/proc", *_masks(), "--dev", "/dev"]
+    words += ["--size", size, "--tmpfs", "/dev/shm"]  # noqa: S108 - in the sandbox
     words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108 - in the sandbox
     for target, place in surroundings.links():
         words += ["--symlink", target, place]
@@ -75,6 +85,16 @@ def _system(
     if device_files(devices):
         words += ["--ro-bind-try", "/sys/bus/pci", "/sys/bus/pci", "--ro-bind-try", "/sys/devices", "/sys/devices"]
     return words
+
+
+def _masks() -> list[str]:
+    """Over each that is there: an empty folder, or a file that cannot be opened."""
+    there = [file for name in MASKED if (file := Path("/proc", name)).exists()]
+    return [word for file in there for word in _mask(str(file), folder=file.is_dir())]
+
+
+def _mask(place: str, *, folder: bool) -> tuple[str, ...]:
+    return ("--tmpfs", place, "--remount-ro", place) if folder else ("--ro-bind", os.devnull, place)
 
 
 def _mounts(step: Step) -> list[str]:

@@ -221,6 +221,15 @@ async def test_a_filled_tmp(bench: Bench, keeper: str) -> None:
     await goes_on(bench)
 
 
+@pytest.mark.parametrize("folder", ["/", "/dev", "/proc", "/proc/acpi", "/run"])
+async def test_memory_cannot_be_filled_by_files_elsewhere(bench: Bench, folder: str) -> None:
+    """Each place that lies in memory and has no bound of its own."""
+    code = f"with open('{folder}/big', 'wb') as file:\n    file.write(bytes(100 << 20))\n"
+    assert failed(await bench.run(code, limits=QUICK.model_copy(update={"disk_mb": 512, "memory_mb": 2_000})))
+    said = bench.jobs.log("tuner.1.1.j1")
+    assert "Read-only file system" in said or (folder in ("/proc", "/proc/acpi", "/run") and "No such file" in said)
+
+
 async def test_files_in_memory_and_memory_count_together(bench: Bench, keeper: str) -> None:
     """Where the kernel counts, they are within the one limit; else each of the two places has a bound of its own."""
     code = (

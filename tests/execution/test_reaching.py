@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +117,43 @@ async def test_it_has_no_power_over_the_system(bench: Bench, act: str) -> None:
     )
     said = await told(bench, code)
     assert said.startswith("-1 "), said
+
+
+KERNEL = """
+import os, stat, sys
+tried, opened = 0, []
+for root in ('/proc', '/sys'):
+    for folder, _, files in os.walk(root):
+        for path in (os.path.join(folder, name) for name in files):
+            try:
+                if stat.S_ISREG(os.lstat(path).st_mode):
+                    tried += 1
+                    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+                    opened.append(path)
+            except OSError:
+                pass
+print(tried, opened)
+"""
+
+
+async def test_no_setting_of_the_kernel_can_be_written(bench: Bench) -> None:
+    """Root's own are in reach of file modes where a worker is root; core_pattern names what root runs, outside."""
+    tried, opened = (await told(bench, KERNEL)).split(maxsplit=1)
+    assert int(tried) > 500
+    assert ast.literal_eval(opened) == []
+
+
+async def test_nothing_of_the_kernel_is_read_that_only_root_may_read(bench: Bench) -> None:
+    closed = [
+        file.name for file in Path("/proc").iterdir() if file.is_file() and not file.stat().st_mode & stat.S_IROTH
+    ]
+    code = (
+        "import json, sys\nread = []\nfor name in json.loads(sys.argv[1]):\n    try:\n"
+        "        open('/proc/' + name, 'rb').close()\n        read.append(name)\n    except OSError:\n        pass\n"
+        "print(read)\n"
+    )
+    assert closed
+    assert await told(bench, code, argument=json.dumps([*closed, "keys"])) == "[]\n"
 
 
 async def test_of_devices_it_sees_those_that_every_program_needs(bench: Bench) -> None:
