@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.errors import BadInput
+from activities.errors import BadInput, NeedsPerson
 from activities.execution import bubblewrap, sandbox, surroundings
 from activities.execution.base import Sandbox
 from activities.execution.bubblewrap import Bubblewrap
@@ -153,6 +153,48 @@ def test_a_home_folder_is_not_shown_for_the_interpreter_in_it(tmp_path: Path, mo
         (tmp_path / name).mkdir()
     (environment / "bin" / "python").symlink_to(tmp_path / "bin" / "python3")
     assert surroundings.prefixes(str(environment)) == [str(tmp_path / "bin"), str(tmp_path / "lib")]
+
+
+def interpreted(environment: Path, prefix: Path) -> str:
+    """An environment whose interpreter is installed in `prefix`."""
+    for folder in (environment / "bin", prefix / "bin"):
+        folder.mkdir(parents=True)
+    (prefix / "bin" / "python3").touch()
+    (environment / "bin" / "python").symlink_to(prefix / "bin" / "python3")
+    return str(environment)
+
+
+def shown_as_a_whole(folder: Path | str, shown: Path | str) -> str:
+    return f"{folder} lies below {shown}, which is shown to generated code as a whole"
+
+
+def test_a_home_folder_below_what_is_shown_is_refused_with_both_named(tmp_path: Path) -> None:
+    """Whole system folders are there to read, and all that is installed beside the interpreter."""
+    python = tmp_path / "opt" / "python"
+    environments = python / "share" / "home" / "environments"
+    environment = interpreted(environments / "1", python)
+    assert shown_as_a_whole(environments, python) in str(surroundings.obstacle(environment, STEP))
+    beside = interpreted(tmp_path / "home" / "environments" / "1", tmp_path / "python")
+    assert surroundings.obstacle(beside, STEP) is None
+
+
+@pytest.mark.parametrize("name", ["/usr/share/runs/1/view", "{python}/runs/1/view", "{link}/runs/1/view"])
+def test_a_run_there_is_refused_too_by_whatever_name(tmp_path: Path, name: str) -> None:
+    python, link = tmp_path / "python", tmp_path / "link"
+    environment = interpreted(tmp_path / "home" / "environments" / "1", python)
+    link.symlink_to(python)
+    view = name.format(python=python, link=link)
+    shown = "/usr" if name.startswith("/usr") else python
+    step = STEP.model_copy(update={"mounts": (*STEP.mounts, Mount(source=view, target="/view"))})
+    assert shown_as_a_whole(view, shown) in str(surroundings.obstacle(environment, step))
+
+
+async def test_a_job_that_would_show_its_run_is_not_started(bench: Bench) -> None:
+    bench.environment = Path(interpreted(bench.root / "home" / "environments" / "1", bench.root / "python"))
+    view = bench.root / "python" / "view"
+    view.mkdir()
+    with pytest.raises(NeedsPerson, match=f"{view} lies below {view.parent}"):
+        await bench.jobs.start(bench.spec(with_mount(bench.step(""), view, "/data")), id="tuner.1.1.j1")
 
 
 def test_bubblewrap_is_found_in_its_package_first() -> None:
