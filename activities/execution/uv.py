@@ -86,7 +86,7 @@ def sources() -> list[str]:
 
 def _pip_settings() -> dict[str, tuple[str, ...]]:
     """The words of each setting. What pip ranks higher comes later in its list, and replaces what came before."""
-    command = [sys.executable, "-m", "pip", "config", "list"]
+    command = [sys.executable, "-P", "-m", "pip", "config", "list"]  # never a pip, or a json, of the current folder
     given = handed_on(INSTALLERS)
     listing = subprocess.run(command, capture_output=True, text=True, timeout=60, env=given, check=False)
     ranked: dict[str, tuple[int, tuple[str, ...]]] = {}

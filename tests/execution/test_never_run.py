@@ -2,11 +2,13 @@
 
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
 import pytest
 
+from activities.execution import uv
 from activities.workspace.repository import Repository
 from tests.execution.conftest import Bench, told
 
@@ -62,6 +64,24 @@ async def test_no_folder_from_which_python_takes_startup_files_can_be_written(be
     assert not marker.exists()
     (places[0] / "evil.pth").write_text(line)
     start(own)
+    assert marker.exists(), "so that it would have run"
+
+
+def test_what_lies_in_the_current_folder_is_not_taken_for_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts a worker may stand in a folder of anyone's. Settings of pip's user and variables count as ever."""
+    marker, home = tmp_path / "ran-outside", tmp_path / "home"
+    for name in ("pip/__init__.py", "pip/__main__.py", "json.py", "runpy.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(EVIL.format(marker=str(marker)))
+    (home / ".config" / "pip").mkdir(parents=True)
+    (home / ".config" / "pip" / "pip.conf").write_text("[global]\nextra-index-url = https://of.the.user/simple\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://of.the.variable/simple")
+    monkeypatch.chdir(tmp_path)
+    found = uv.sources()
+    assert {"--index=https://of.the.user/simple", "--default-index=https://of.the.variable/simple"} <= set(found)
+    assert not marker.exists()
+    subprocess.run([sys.executable, "-m", "pip"], capture_output=True, check=False)
     assert marker.exists(), "so that it would have run"
 
 
