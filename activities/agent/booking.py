@@ -1,4 +1,4 @@
-"""The purse's book: what its file's lines come to, taken in one after the other."""
+"""The purse's book: what its file's lines come to, taken in one after the other; every reader finds the same."""
 
 import re
 from dataclasses import dataclass
@@ -13,12 +13,16 @@ _CALL = re.compile(r"\.a(\d+)\.t\d+\.\d+$")  # attempt, turn and try, after the 
 
 
 class Reserved(Record):
-    """A call is about to be asked for. The amounts are the most that it may cost."""
+    """A call is about to be asked for, if what stands before it leaves room below the caps of who asks.
+
+    The amounts are the most that it may cost.
+    """
 
     kind: Literal["reserved"] = "reserved"
     call: str
     dollars: float | None
     tokens: int
+    caps: Caps = Caps()
 
 
 class Settled(Record):
@@ -71,23 +75,40 @@ class Book:
         self._open: dict[str, Reserved] = {}
         self._lost: dict[str, Reserved] = {}
 
-    def take(self, line: bytes) -> None:
-        """One line of the file; one that was cut off says nothing."""
+    def take(self, line: bytes) -> bool:
+        """One line of the file; True if it counts. One that was cut off says nothing."""
         try:
             record = _LINE.validate_json(line)
         except ValidationError:
-            return
+            return False
         match record:
             case Reserved():
-                # an invocation asks for one thing at a time; an attempt that was cut off ends nothing of a later one
-                self._close(invocation_of(record.call), attempt_of(record.call))
-                self._open[record.call] = record
+                return self._reserve(record)
             case Settled():
                 self._settle(record)
             case Closed():
                 self._close(record.invocation, record.attempt)
             case Raised():
                 self.raised = _higher(self.raised, record.caps)
+        return True
+
+    def admits(self, record: Reserved) -> bool:
+        """True if there is room for it now. What it may cost may pass a cap; what stands against it may not reach one.
+
+        Where dollars are capped, an unknown price is never admitted.
+        """
+        mine, caps = invocation_of(record.call), self.caps(record.caps)
+        taken = self.spent(besides=mine) + self.reserved(but=mine)
+        priced = record.dollars is not None or caps.dollars is None
+        return priced and _below(taken.dollars, caps.dollars) and _below(taken.tokens, caps.tokens)
+
+    def caps(self, given: Caps) -> Caps:
+        """Those that were given, or were raised to since."""
+        raised = self.raised
+        return Caps(
+            dollars=None if given.dollars is None else max(given.dollars, raised.dollars or 0.0),
+            tokens=None if given.tokens is None else max(given.tokens, raised.tokens or 0),
+        )
 
     def spent(self, *, besides: str = "") -> Amount:
         """Settled and lost, and what the invocation `besides` left open before it asks anew."""
@@ -110,6 +131,15 @@ class Book:
         """Calls under way of an invocation, or of its attempts up to one."""
         mine = [call for call in self._open if invocation_of(call) == invocation]
         return [call for call in mine if attempt is None or attempt_of(call) <= attempt]
+
+    def _reserve(self, record: Reserved) -> bool:
+        """Void where there is no room for it: others, who looked at the same time, stand before it."""
+        if not self.admits(record):
+            return False
+        # an invocation asks for one thing at a time; an attempt that was cut off ends nothing of a later one
+        self._close(invocation_of(record.call), attempt_of(record.call))
+        self._open[record.call] = record
+        return True
 
     def _settle(self, record: Settled) -> None:
         reserved = self._open.pop(record.call, None) or self._lost.pop(record.call, None)
@@ -138,6 +168,10 @@ def _higher(one: Caps, other: Caps) -> Caps:
     dollars = [caps.dollars for caps in (one, other) if caps.dollars is not None]
     tokens = [caps.tokens for caps in (one, other) if caps.tokens is not None]
     return Caps(dollars=max(dollars, default=None), tokens=max(tokens, default=None))
+
+
+def _below(taken: float | None, cap: float | None) -> bool:
+    return cap is None or (taken is not None and taken < cap)
 
 
 def _amount(record: Reserved) -> Amount:

@@ -3,27 +3,28 @@
 A call is reserved at the most that it may cost before it is asked for, and settled at what it did cost: by who asked,
 or by a later attempt that finds the reply in the journal. One without a reply, because its process died, may have been
 paid for: it counts as spent once its invocation goes on or ends.
+
+There is no lock, since one that is held by a process that was stopped would be waited for. The order of the lines
+decides: a reservation counts if what stands before it leaves room, and all who read the file find the same.
 """
 
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from activities.agent.booking import Amount, Book, Closed, Raised, Reserved, Settled, invocation_of
 from activities.agent.limits import LimitReached
-from activities.execution.durable import try_lock
 from schemas.base import Record
 from schemas.role import Caps, MoneyLimit
 from schemas.state import Board
 
 POLL = 0.2  # seconds between looks while others' calls are under way
 MOST_RUNS = 8  # whose books a process keeps
-PATIENCE = 10.0  # for a lock that is held for the time of one short write
+MOST_CUT_OFF = 20  # lines of processes that die as they write, one after the other
 
 
 class SpentUp(LimitReached):
@@ -59,18 +60,16 @@ class Purse:
         `dollars` and `tokens` are the most that it may cost. Raises SpentUp if what is spent reaches a cap, or if the
         price is unknown where dollars are capped, and LimitReached at `until`.
         """
-        record = Reserved(call=call, dollars=dollars, tokens=tokens)
-        while not self._tried(record):
+        record = Reserved(call=call, dollars=dollars, tokens=tokens, caps=self._given)
+        while not self._admitted(record):
             if datetime.now(UTC) >= until:
                 raise LimitReached("its time ran out while the calls of other agents held what is left to spend")
             await asyncio.sleep(POLL)
-        # once the lock is free: nobody waits for a disk
         await asyncio.to_thread(_sync, self._file)
 
     def settle(self, call: str, dollars: float | None, tokens: int) -> None:
         """Puts what the call cost in the place of what was reserved; 0 for one that was not billed."""
-        with self._locked():
-            self._append(Settled(call=call, dollars=dollars, tokens=tokens))
+        self._append(Settled(call=call, dollars=dollars, tokens=tokens))
 
     def recover(self, answered: Iterable[Settled]) -> None:
         """Settles what journals show to be answered, and nobody lived to settle."""
@@ -85,15 +84,13 @@ class Purse:
         """The invocation has ended, or its attempts up to one: what they left unsettled is spent, and no one waits."""
         if not self._file.exists():
             return
-        with self._locked():
-            self._refresh()
-            if self._book.left_open(invocation, attempt):
-                self._append(Closed(invocation=invocation, attempt=attempt))
+        self._refresh()
+        if self._book.left_open(invocation, attempt):
+            self._append(Closed(invocation=invocation, attempt=attempt))
 
     def raise_caps(self, caps: Caps) -> None:
         """Agents at work may spend up to these, where they are higher than what they were given."""
-        with self._locked():
-            self._append(Raised(caps=caps))
+        self._append(Raised(caps=caps))
 
     def totals(self) -> Totals:
         self._refresh()
@@ -102,69 +99,48 @@ class Purse:
 
     def left(self) -> Caps:
         """What may still be spent, calls under way taken at their most; None where there is no cap."""
-        known, caps = self.totals(), self._caps()
+        known, caps = self.totals(), self._book.caps(self._given)
         dollars = None
         if caps.dollars is not None and known.dollars is not None:
             dollars = max(caps.dollars - known.dollars - known.reserved_dollars, 0.0)
         tokens = None if caps.tokens is None else max(caps.tokens - known.tokens - known.reserved_tokens, 0)
         return Caps(dollars=dollars, tokens=tokens)
 
-    def _tried(self, record: Reserved) -> bool:
-        """True once the reservation is written; a process that was stopped while it held the lock is waited for."""
-        try:
-            return self._admitted(record)
-        except TimeoutError:
-            return False
-
     def _admitted(self, record: Reserved) -> bool:
-        """Writes the reservation if there is room for it now."""
-        with self._locked(POLL):
-            self._refresh()
-            mine, caps = invocation_of(record.call), self._caps()
-            spent, others = self._book.spent(besides=mine), self._book.reserved(but=mine)
-            _refuse_beyond(caps, spent, record)
-            taken = spent + others
-            admitted = _below(taken.dollars, caps.dollars) and _below(taken.tokens, caps.tokens)
-            if admitted:
-                self._append(record)
-            return admitted
+        """Writes the reservation if there is room for it; true if there still was when it was written."""
+        self._refresh()
+        _refuse_beyond(self._book.caps(self._given), self._book.spent(besides=invocation_of(record.call)), record)
+        if not self._book.admits(record):
+            return False
+        return self._append(record)
 
-    def _caps(self) -> Caps:
-        given, raised = self._given, self._book.raised
-        return Caps(
-            dollars=None if given.dollars is None else max(given.dollars, raised.dollars or 0.0),
-            tokens=None if given.tokens is None else max(given.tokens, raised.tokens or 0),
-        )
-
-    @contextmanager
-    def _locked(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Held for one read and one write. Raises TimeoutError where a process that was stopped keeps it."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        lock = try_lock(self._file, patience=patience)
-        if lock is None:
-            raise TimeoutError(f"{self._file} was locked by another process for {patience:g} s")
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _refresh(self) -> None:
-        """Takes in the whole lines that were written since; one that was cut off says nothing."""
+    def _refresh(self) -> dict[bytes, bool]:
+        """The whole lines that were written since, and whether each counts; one that was cut off says nothing."""
         if not self._file.exists():
-            return
+            return {}
         with self._file.open("rb") as file:
             file.seek(self._book.read)
             whole, newline, _ = file.read().rpartition(b"\n")
         self._book.read += len(whole) + len(newline)
-        for line in whole.splitlines():
-            self._book.take(line)
+        return {line: self._book.take(line) for line in whole.splitlines()}
 
-    def _append(self, record: Record) -> None:
+    def _append(self, record: Record) -> bool:
+        """True if it counts where it came to stand. Once more where a process died in the middle of the line before."""
+        line = record.model_dump_json().encode()
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         self._refresh()
-        with self._file.open("ab") as file:
-            if file.tell() > self._book.read:
-                file.write(b"\n")  # ends the line of a process that died while it wrote
-            file.write(record.model_dump_json().encode() + b"\n")
+        for _ in range(MOST_CUT_OFF):
+            self._write(line)
+            found = self._refresh()
+            if line in found:
+                return found[line]
+        raise OSError(f"{self._file} does not keep what is written to it")
+
+    def _write(self, line: bytes) -> None:
+        """At the end of the file as it is then, by one call: no other one comes into it."""
+        with self._file.open("ab", buffering=0) as file:
+            cut_off = file.tell() > self._book.read  # or others have written since, and a line is empty
+            file.write((b"\n" if cut_off else b"") + line + b"\n")
 
 
 class Purses:
@@ -183,10 +159,6 @@ class Purses:
 def true_now(board: Board, left: Caps) -> Board:
     """The board with what is really left: the workflow knows of no call of an invocation that has yet to report."""
     return board.model_copy(update={"dollars_left": left.dollars, "tokens_left": left.tokens})
-
-
-def _below(taken: float | None, cap: float | None) -> bool:
-    return cap is None or (taken is not None and taken < cap)
 
 
 def _refuse_beyond(caps: Caps, spent: Amount, record: Reserved) -> None:

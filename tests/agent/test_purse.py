@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +14,12 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.agent.booking import Settled
+from activities.agent.booking import Reserved, Settled
 from activities.agent.journal import FileJournal
 from activities.agent.limits import LimitReached
 from activities.agent.purse import Purse, Purses, true_now
 from activities.agent.records import Replied
 from activities.bookkeeping import BookkeepingActivities
-from activities.execution.durable import try_lock
 from activities.models.scripted import says
 from activities.scoring import ScoringActivities
 from activities.workspace.layout import Layout
@@ -203,16 +205,32 @@ async def test_the_manager_is_shown_what_is_really_left(file: Path) -> None:
     assert (true_now(shown, one.left()).dollars_left, true_now(shown, one.left()).tokens_left) == (8.0, 900)
 
 
-async def test_who_waits_for_the_lock_of_a_process_that_was_stopped_stays_awake(file: Path) -> None:
-    file.touch()
-    lock = try_lock(file)
-    assert lock is not None
-    waiting = asyncio.create_task(purse(file).reserve("coder.1.2.a1.t1.1", 1.0, 10, until=soon()))
-    done, _ = await asyncio.wait([waiting], timeout=0.5)
-    assert not done
-    lock.release()
-    await waiting
-    assert dollars(file) == (0.0, 1.0)
+async def test_of_those_who_looked_at_the_same_time_only_the_first_counts(file: Path) -> None:
+    """Each wrote because it saw room; the order in which they wrote decides, for all who read it."""
+    asked = [Reserved(call=f"coder.{number}.1.a1.t1.1", dollars=12.0, tokens=10, caps=CAPS) for number in (1, 2)]
+    file.write_text("".join(f"{one.model_dump_json()}\n" for one in asked))
+    assert dollars(file) == (0.0, 12.0)
+    purse(file).settle(asked[1].call, 12.0, 10)
+    assert dollars(file) == (0.0, 12.0)
+    purse(file).settle(asked[0].call, 2.0, 10)
+    assert dollars(file) == (2.0, 0.0)
+
+
+async def test_who_asks_as_another_writes_is_told_that_it_came_second(file: Path) -> None:
+    class Slow(Purse):
+        """Another one's reservation comes between its look and its line."""
+
+        def _write(self, line: bytes) -> None:
+            if b"coder.1" not in (file.read_bytes() if file.exists() else b""):
+                first = Reserved(call="coder.1.1.a1.t1.1", dollars=12.0, tokens=10, caps=CAPS)
+                file.write_text(f"{first.model_dump_json()}\n")
+            super()._write(line)
+
+    with pytest.raises(LimitReached, match="time ran out"):
+        await Slow(file, CAPS).reserve("coder.2.1.a1.t1.1", 1.0, 10, until=soon(0.5))
+    purse(file).settle("coder.1.1.a1.t1.1", 2.0, 10)
+    await Slow(file, CAPS).reserve("coder.2.1.a1.t1.1", 1.0, 10, until=soon())
+    assert dollars(file) == (2.0, 1.0)
 
 
 # --- what the workflow has done with it ---------------------------------------------------------------------------
@@ -317,3 +335,29 @@ def test_a_process_killed_at_work_takes_nothing_with_it(file: Path, lines: int) 
     assert spent + 1e-9 >= paid
     purse(file).close("coder.1.1")  # as the workflow does once it is given up
     assert dollars(file) == (pytest.approx(spent + under_way), 0.0)
+
+
+@pytest.fixture
+def busy(file: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = spender(file, "coder.1.1", 1e9, 1.0)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("lines", range(1, 12, 2))
+async def test_nobody_waits_for_a_process_that_was_stopped_at_work(
+    file: Path, busy: "subprocess.Popen[str]", lines: int
+) -> None:
+    assert busy.stdout is not None
+    for _ in range(lines):
+        busy.stdout.readline()
+    busy.send_signal(signal.SIGSTOP)
+    await asyncio.to_thread(os.waitpid, busy.pid, os.WUNTRACED)
+    before = purse(file).totals()
+    async with asyncio.timeout(5):
+        await purse(file).reserve("coder.2.1.a1.t1.1", 1.0, 10, until=soon())
+    purse(file).settle("coder.2.1.a1.t1.1", 1.0, 10)
+    purse(file).close("coder.1.1")  # as by its next attempt
+    after = purse(file).totals()
+    assert after.dollars == pytest.approx((before.dollars or 0.0) + before.reserved_dollars + 1.0)
