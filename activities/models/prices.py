@@ -3,6 +3,7 @@
 Prices are Anthropic's own, as published by the date in prices.json. A prices.json in the home folder (AIBUILDAI_HOME,
 or ~/.aibuildai) adds to it and replaces what it names, in the same shape: for prices that changed, for those of a
 platform, for models of one's own. Workers and the command line read both at every use: a correction holds from then on.
+A file that cannot be read is told to who starts a run; one that is spoilt later pauses the run until it is mended.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, ValidationError
 
-from activities.errors import BadInput
+from activities.errors import BadInput, NeedsPerson
 from activities.models.extent import extent
 from activities.models.names import plain
 from schemas.base import Input, Record
@@ -110,14 +111,22 @@ def price_list() -> PriceList:
     )
 
 
+def in_force() -> PriceList:
+    """The same for an agent at work. Raises NeedsPerson: the agent has no part in what the file says."""
+    try:
+        return price_list()
+    except BadInput as error:
+        raise NeedsPerson(f"{error}. Mend it, then: aibuildai resume RUN") from error
+
+
 def price(model: str) -> Price | None:
     """The price of a model; None if there is none."""
-    return price_list().price(model)
+    return in_force().price(model)
 
 
 def dollars(model: str, usage: Usage) -> float | None:
     """What one call cost. None where the price is unknown."""
-    return price_list().dollars(model, usage)
+    return in_force().dollars(model, usage)
 
 
 def context_window(model: str) -> int | None:
@@ -141,6 +150,8 @@ def _own() -> Prices:
         return _read(path, path.stat().st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         return Prices()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
 
 
 @lru_cache(maxsize=8)

@@ -1,11 +1,12 @@
 """Prices as published; what is unknown is None, never zero; and what a call can cost is known before it is made."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from activities.errors import BadInput
+from activities.errors import BadInput, NeedsPerson
 from activities.models.extent import extent
 from activities.models.names import plain, version
 from activities.models.prices import context_window, dollars, most, price, price_list
@@ -138,9 +139,30 @@ def test_a_correction_holds_from_the_next_call_on(home: Path) -> None:
 def test_a_file_that_is_wrong_is_named_with_what_is_wrong(home: Path, content: str, named: str) -> None:
     (home / "prices.json").write_text(content)
     with pytest.raises(BadInput) as raised:
-        dollars("claude-opus-5-5", MILLION)
+        price_list()
     assert str(home / "prices.json") in str(raised.value)
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: price("claude-opus-5-5"),
+        lambda: dollars("claude-opus-5-5", MILLION),
+        lambda: context_window("claude-opus-5-5"),
+        lambda: most(ModelRequest(model="claude-opus-5-5", system="", messages=())),
+    ],
+)
+def test_for_an_agent_at_work_such_a_file_is_a_persons_to_mend(home: Path, read: Callable[[], object]) -> None:
+    (home / "prices.json").write_text("{")
+    with pytest.raises(NeedsPerson, match=rf"{home}/prices.json.*aibuildai resume RUN"):
+        read()
+
+
+def test_a_file_that_cannot_be_opened_is_named_too(home: Path) -> None:
+    (home / "prices.json").mkdir()
+    with pytest.raises(BadInput, match=rf"{home}/prices.json cannot be read: Is a directory"):
+        price_list()
 
 
 def some_request(chance: random.Random) -> ModelRequest:

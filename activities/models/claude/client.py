@@ -8,7 +8,6 @@ import anthropic
 import httpx2
 from anthropic import AsyncStream
 
-from activities.errors import BadInput, NeedsPerson
 from activities.models.claude.address import Address
 from activities.models.claude.call import Call
 from activities.models.claude.connect import Client, connect
@@ -16,7 +15,7 @@ from activities.models.claude.errors import understood, unequipped
 from activities.models.claude.request import wire
 from activities.models.claude.streaming import Assembly
 from activities.models.names import plain
-from activities.models.prices import PriceList, price_list
+from activities.models.prices import PriceList, in_force
 from schemas.budget import Usage
 from schemas.message import ModelRequest, Reply
 
@@ -36,7 +35,7 @@ class Claude:
 
     async def ask(self, request: ModelRequest) -> Reply:
         """One try, as `Model` has it."""
-        prices = _prices()  # first: a reply that is paid for must not be lost to a file that cannot be read
+        prices = in_force()  # first: a reply that is paid for must not be lost to a file that cannot be read
         client = self._connected()
         assembly = Assembly(request.cache)
         try:
@@ -87,10 +86,3 @@ def _billed(request: ModelRequest, reply: Reply, prices: PriceList) -> str:
     """The name that has the price: as it was asked for, unless another model served."""
     same = plain(reply.model) == plain(request.model)
     return request.model if same or prices.price(reply.model) is None else reply.model
-
-
-def _prices() -> PriceList:
-    try:
-        return price_list()
-    except BadInput as error:
-        raise NeedsPerson(f"{error}. Mend it, then: aibuildai resume RUN") from error
