@@ -2,11 +2,13 @@
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +121,18 @@ async def test_a_spend_limit_needs_a_person_though_it_comes_as_a_rate_limit(
         (400, "input length and `max_tokens` exceed context limit: 190000 + 16000 > 200000"),
         (400, "Input is too long for requested model."),
         (413, "Request exceeds the maximum size"),
+        (400, "Too much media: 0 document pages + 101 images > 100"),
+        (400, "messages: too many images: 101 > 100"),
+        # servers of one's own
+        (400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens"),
+        (400, "The decoder prompt (length 9000) is longer than the maximum model length of 8192"),
+        (400, "request (9000 tokens) exceeds the available context size (8192 tokens), try increasing it"),
+        (400, "The input (9000 tokens) is longer than the model's context length (8192 tokens)."),
+        (400, "prompt too long; exceeded max context length by 12 tokens"),
+        (400, "The input token count (9000) exceeds the maximum number of tokens allowed (8192)."),
+        (400, "Your messages resulted in 9000 tokens. Please reduce the length of the messages."),
+        (422, "Input length 9000 exceeds the context window"),
+        (400, "At most 1 image(s) may be provided in one prompt."),
     ],
 )
 async def test_a_conversation_that_does_not_fit_is_too_long(
@@ -129,10 +143,35 @@ async def test_a_conversation_that_does_not_fit_is_too_long(
         await claude.ask(REQUEST)
 
 
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("invalid_request_error", {"code": "context_length_exceeded"}), ("exceed_context_size_error", {})],
+)
+@pytest.mark.parametrize("status", [400, 200])
+async def test_a_server_may_say_so_by_a_code_alone(
+    server: Server, claude: Claude, status: int, kind: str, more: dict[str, Any]
+) -> None:
+    event = {"type": "error", "error": {"type": kind, "message": "no", **more}}
+    server.will(streamed([event]) if status == 200 else refusal(status, kind, "no", **more))
+    with pytest.raises(TooLong):
+        await claude.ask(REQUEST)
+
+
 @pytest.mark.parametrize("status", [400, 422])
-async def test_any_other_refusal_of_the_request_is_impossible(server: Server, claude: Claude, status: int) -> None:
-    server.will(refusal(status, "invalid_request_error", "messages.3: `tool_use` ids were found without `tool_result`"))
-    with pytest.raises(Impossible, match="without `tool_result`"):
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.3: `tool_use` ids were found without `tool_result`",
+        "max_tokens: 64000 > 32000, which is the maximum allowed number of output tokens",
+        "messages.2.content.0.image.source.base64: image exceeds 5 MB maximum",
+        "tools.0.name: String should have at most 64 characters",
+    ],
+)
+async def test_any_other_refusal_of_the_request_is_impossible(
+    server: Server, claude: Claude, status: int, message: str
+) -> None:
+    server.will(refusal(status, "invalid_request_error", message))
+    with pytest.raises(Impossible, match=re.escape(message)):
         await claude.ask(REQUEST)
 
 

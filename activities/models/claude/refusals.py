@@ -21,6 +21,7 @@ STATUSES = {
     "not_found_error": 404,
     "request_too_large": 413,
     "rate_limit_error": 429,
+    "exceed_context_size_error": 400,  # llama.cpp's
     "validationException": 400,  # Bedrock's
     "throttlingException": 429,
 }
@@ -39,7 +40,13 @@ OF_ACCOUNTS = frozenset(
 # Where the API has no code for the cause, only these words tell.
 MONEY = re.compile(r"credit balance is too low|usage limits?\b|spend(ing)? limit", re.I)
 UNKNOWN_MODEL = re.compile(r"model identifier is invalid|model.{0,80}(not found|does not exist|not supported)", re.I)
-LONG = re.compile(r"(prompt|input) is too long|exceeds? (the )?(context|maximum allowed number of bytes)", re.I)
+# As servers of all makers put it; a shorter conversation has fewer pictures too.
+LONG = re.compile(
+    r"(prompt|input|conversation)s? (is |are )?too long|context[ _-]?(length|size|window|limit)|exceeds? the context"
+    r"|maximum (model|prompt) length|exceeds? the maximum (allowed )?number of (bytes|tokens)|model token limit"
+    r"|length of the (messages|prompt)|too many images|too much media|at most \d+ image",
+    re.I,
+)
 
 
 def refused(error: anthropic.APIStatusError, call: Call) -> Exception:
@@ -57,7 +64,7 @@ def refused(error: anthropic.APIStatusError, call: Call) -> Exception:
             f"{call.platform.words} has no model {call.address.name!r} for this account: {words}. Give it access to"
             f" one of that name, then: {RESUME}. Or start a run with another model"
         )
-    if status == 413 or (status == 400 and LONG.search(words)):
+    if status == 413 or (status in (400, 422) and LONG.search(f"{error.type} {_code(error.body)} {words}")):
         return TooLong(f"{call.platform.words}: {words}")
     if headers.get("x-should-retry") == "true":
         return call.later(words, retry_after(headers))
@@ -84,6 +91,12 @@ def _of_money(status: int, error: anthropic.APIStatusError, words: str) -> bool:
     if status == 429 and error.response.headers.get("x-should-retry") == "false":
         return True
     return status in (400, 403) and MONEY.search(words) is not None
+
+
+def _code(body: object) -> object:
+    """Servers that are not Anthropic's name the cause here."""
+    error = body.get("error") if isinstance(body, dict) else None
+    return error.get("code") if isinstance(error, dict) else None
 
 
 def _words(status: int, error: anthropic.APIStatusError) -> str:
