@@ -4,7 +4,7 @@ The whole conversation only grows, and so does what is sent of it, between one `
 thinking rest on an unchanged beginning. Where a message changes, later thinking blocks no longer fit, and are left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from activities.agent.records import Cleared, Condensed
@@ -14,6 +14,7 @@ KEPT = 4  # results, the latest, that stay whole
 LEAST = 1_000  # characters of a result that is worth clearing
 HEAD = 400  # characters that stay of a cleared one
 PICTURE = 6_000  # characters that cost about what a picture does
+MOST_PICTURES = 100  # that the API takes in one request, of models with a small window
 LONGEST_DIGEST = 20_000
 THINKING = ("thinking", "redacted_thinking")
 
@@ -67,20 +68,21 @@ def clearing(outlined: Outline, numbers: Mapping[int, Sequence[int]], *, keep: i
 
     With `readable`, `calls/N.txt` holds what call N gave.
     """
-    places = [
-        (index, position)
-        for index in range(max(outlined.start, 1), len(outlined.messages))
-        for position, block in enumerate(outlined.messages[index].content)
-        if isinstance(block, ToolResultBlock)
-    ]
+    found = list(_results(outlined))
+    old = [one for one in found[: max(len(found) - keep, 0)] if size(one.block) >= LEAST]
+    return [_instead(outlined, one, numbers, readable) for one in old]
+
+
+def clearing_pictures(outlined: Outline, numbers: Mapping[int, Sequence[int]], *, readable: bool) -> list[Cleared]:
+    """The same for the oldest pictures, where there are more than may be sent: half may stay, so that it is rare."""
+    there = pictures(outlined.sent)
+    if there <= MOST_PICTURES:
+        return []
     found: list[Cleared] = []
-    for index, position in places[: max(len(places) - keep, 0)]:
-        block = outlined.messages[index].content[position]
-        if isinstance(block, ToolResultBlock) and size(block) >= LEAST:
-            known = numbers.get(index, ())
-            number = known[position] if position < len(known) else None
-            name = _names(outlined.messages, index).get(block.tool_use_id, "the tool")
-            found.append(Cleared(message=index, block=position, text=_cleared(block, name, number, readable)))
+    for one in _results(outlined):
+        if there > MOST_PICTURES // 2 and _pictures(one.block):
+            there -= _pictures(one.block)
+            found.append(_instead(outlined, one, numbers, readable))
     return found
 
 
@@ -116,6 +118,40 @@ def characters(messages: Sequence[Message]) -> int:
     return sum(size(block) for message in messages for block in message.content)
 
 
+def pictures(messages: Sequence[Message]) -> int:
+    return sum(_pictures(block) for message in messages for block in message.content)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A tool result that is sent, and where it stands."""
+
+    message: int
+    position: int
+    block: ToolResultBlock
+
+
+def _results(outlined: Outline) -> Iterator[_Placed]:
+    """From the oldest to the latest."""
+    for index in range(max(outlined.start, 1), len(outlined.messages)):
+        for position, block in enumerate(outlined.messages[index].content):
+            if isinstance(block, ToolResultBlock):
+                yield _Placed(index, position, block)
+
+
+def _pictures(block: AnyBlock) -> int:
+    if isinstance(block, ToolResultBlock) and isinstance(block.content, list):
+        return sum(part.get("type") == "image" for part in block.content)
+    return int(block.type == "image")
+
+
+def _instead(outlined: Outline, old: _Placed, numbers: Mapping[int, Sequence[int]], readable: bool) -> Cleared:
+    known = numbers.get(old.message, ())
+    number = known[old.position] if old.position < len(known) else None
+    name = _names(outlined.messages, old.message).get(old.block.tool_use_id, "the tool")
+    return Cleared(message=old.message, block=old.position, text=_cleared(old.block, name, number, readable))
+
+
 def _clear(messages: list[Message], step: Condensed) -> None:
     for one in step.cleared:
         blocks = list(messages[one.message].content)
@@ -137,12 +173,12 @@ def _unthinking(message: Message) -> Message:
 def _cleared(block: ToolResultBlock, name: str, number: int | None, readable: bool) -> str:
     parts = block.content if isinstance(block.content, list) else [{"type": "text", "text": block.content}]
     text = "".join(str(part.get("text", "")) for part in parts)
-    pictures = sum(part.get("type") == "image" for part in parts)
+    seen = _pictures(block)
     which = f"{name}, call {number}" if number else name
-    what = f"{len(text):,} characters" + (f" and {pictures} picture(s)" if pictures else "")
+    what = f"{len(text):,} characters" + (f" and {seen} picture(s)" if seen else "")
     whole = (
         f"calls/{number}.txt holds the text: read_file shows it in parts."
-        if readable and number
+        if readable and number and len(text) > HEAD
         else "Call the tool again, or read the file again, if you need it."
     )
     return f"{text[:HEAD]}\n[cleared to make room: {which} gave {what}. {whole}]"

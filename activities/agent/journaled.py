@@ -69,6 +69,8 @@ class Journaled:
     async def _make_room(self, messages: Sequence[Message]) -> None:
         """Condenses a conversation that has outgrown its limit, or goes on with what an older attempt began."""
         recalled = self._replied.get(self.turns + 1)
+        if recalled is None and (fewer := self._keeping.fewer_pictures(messages, self.turns)):
+            await self._keeping.keep(fewer)
         if recalled is None and self._keeping.crowded(messages):
             cleared = self._keeping.cleared(messages, self.turns)
             await self._keeping.keep(cleared or await self._summed_up(messages))

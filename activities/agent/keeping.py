@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from activities.agent import context
 from activities.agent.journal import Journal
 from activities.agent.live import Live
-from activities.agent.records import Condensed, Replied
+from activities.agent.records import Cleared, Condensed, Replied
 from activities.errors import Impossible
 from schemas.message import Message, Reply
 
@@ -90,17 +90,25 @@ class Keeping:
         after = fixed + context.characters(self._outline(messages, [*self._condensed, step]).sent)
         return step if self._tokens(messages) * after / before <= self._limit / 2 else None
 
+    def fewer_pictures(self, messages: Sequence[Message], turn: int) -> Condensed | None:
+        """The conversation without its oldest pictures, if there are more than a request may carry."""
+        outlined = self._outline(messages, self._condensed)
+        cleared = context.clearing_pictures(outlined, self._numbers, readable=self._live.readable)
+        return _step(messages, turn, cleared)
+
     def squeezed(self, messages: Sequence[Message], turn: int) -> Condensed:
         """The next smaller form of what does not fit a model's window: without old results, then in short.
 
         Raises Impossible once there is none.
         """
-        tried = [step for step in self._condensed if step.messages == len(messages)]
-        cleared = None if tried else self._clearing(messages, turn, 1)
+        cleared = self._clearing(messages, turn, 1)
         if cleared is not None:
             return cleared
-        if len(messages) == 1 or any(step.summary for step in tried):
-            raise Impossible("the conversation does not fit the model's context window, even in short")
+        if len(messages) == 1 or self._in_short(len(messages)):
+            raise Impossible(
+                "the conversation does not fit the model's context window, even in short. Of a model on a server of "
+                "one's own, `context` in the home folder's prices.json says how large its window is"
+            )
         return self.summed_up(messages, turn, "")
 
     def summed_up(self, messages: Sequence[Message], turn: int, summary: str) -> Condensed:
@@ -109,16 +117,19 @@ class Keeping:
         return Condensed(turn=turn, messages=len(messages), summary=text)
 
     async def keep(self, step: Condensed) -> None:
-        """Writes the decision down, unless an older attempt did."""
-        alike = (one for one in self._condensed if one.messages == step.messages)
-        if not any(bool(one.summary) == bool(step.summary) for one in alike):
+        """Writes the decision down, unless it is a summary that an older attempt wrote down."""
+        if not (step.summary and self._in_short(step.messages)):
             await self._journal.append(step)
             self._condensed.append(step)
 
     def _clearing(self, messages: Sequence[Message], turn: int, keep: int) -> Condensed | None:
         outlined = self._outline(messages, self._condensed)
         cleared = context.clearing(outlined, self._numbers, keep=keep, readable=self._live.readable)
-        return Condensed(turn=turn, messages=len(messages), cleared=tuple(cleared)) if cleared else None
+        return _step(messages, turn, cleared)
+
+    def _in_short(self, count: int) -> bool:
+        """True if a summary stands for that many messages."""
+        return any(step.summary and step.messages == count for step in self._condensed)
 
     def _outline(self, messages: Sequence[Message], condensed: Sequence[Condensed]) -> context.Outline:
         return context.outline(context.unthinking(messages, self._unread), condensed)
@@ -126,6 +137,10 @@ class Keeping:
     def _tokens(self, messages: Sequence[Message]) -> float:
         """Of the next request, if it were sent as things stand."""
         return self._size.tokens + context.characters(messages[self._size.messages :]) / CHARACTERS_PER_TOKEN
+
+
+def _step(messages: Sequence[Message], turn: int, cleared: Sequence[Cleared]) -> Condensed | None:
+    return Condensed(turn=turn, messages=len(messages), cleared=tuple(cleared)) if cleared else None
 
 
 def size_of(messages: Sequence[Message], reply: Reply, before: Size) -> Size:
