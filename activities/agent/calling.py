@@ -91,7 +91,7 @@ class Calls:
             asked=mind.name,
             instead=self._instead(asked, mind),
             call=call,
-            bound=self._live.bound,
+            bound=self._live.bound_of(mind.name),
         )
 
     async def _kept(self, replied: Replied) -> Replied:

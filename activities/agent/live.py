@@ -20,6 +20,7 @@ from activities.errors import ToolFailed
 from activities.models.prices import context_window
 from activities.tools.base import Call, Done, Toolbox, shortened
 from schemas.message import Effort, Message, ModelRequest, Reply, ToolUseBlock
+from schemas.role import searches
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +53,12 @@ class Live:
     @cached_property
     def bound(self) -> str:
         """Names what thinking rests on before any message; newer code may have other prompts and tools."""
-        parts = [self.system, *(spec.model_dump_json() for spec in self.toolbox.specs), str(self.web_searches)]
+        return self.bound_of(self.minds[0].name)
+
+    def bound_of(self, name: str) -> str:
+        """The same of one of the models: a fallback may lack the web search that the chosen one has."""
+        web = self.web_searches if searches(name) else 0
+        parts = [self.system, *(spec.model_dump_json() for spec in self.toolbox.specs), str(web)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @cached_property

@@ -186,6 +186,22 @@ async def test_a_refusal_goes_to_the_fallback_and_is_no_part_of_the_conversation
     assert spent(records).model_calls == 4
 
 
+@pytest.mark.parametrize(("web_searches", "sent"), [(0, [0, 1, 2, 3]), (4, [0, 1, 0, 1])])
+async def test_thinking_is_left_out_up_to_a_reply_that_came_under_other_tools(
+    tmp_path: Path, web_searches: int, sent: list[int]
+) -> None:
+    """Of a fallback that can search the web where the chosen model cannot; or the other way round."""
+    chosen, other = Storm([LOOK, LOOK, REPORT], {2: [says("No.", "refusal")]}), Storm([LOOK])
+    world = world_of(tmp_path, chosen, Mind("claude-opus-5-5", other), web_searches=web_searches)
+    await world.attempt()
+    assert [request.turn for request in other.answered] == [3]
+    assert [thoughts(request) for request in chosen.answered] == sent
+
+
+def thoughts(request: ModelRequest) -> int:
+    return sum(block.type == "thinking" for message in request.messages for block in message.content)
+
+
 async def test_a_refusal_by_both_is_for_the_manager_with_what_they_say(tmp_path: Path) -> None:
     refused = says("No.", "refusal")
     world = world_of(tmp_path, Storm([refused]), Mind("other", Storm([refused])))

@@ -20,6 +20,7 @@ from schemas.message import (
     ToolSpec,
     ToolUseBlock,
 )
+from schemas.role import searches as can_search
 from tests.models.wire import KEY, REQUEST, Server, reply, streamed, text
 
 TOOL = ToolSpec(name="check", description="Checks.", input_schema={"type": "object", "properties": {}})
@@ -141,7 +142,7 @@ def test_a_model_is_asked_to_think_as_it_can(model: str, thinks: bool, efforts: 
 def test_where_a_request_cannot_ask_for_the_cache_its_last_block_does(model: str) -> None:
     thinking = OtherBlock.model_validate({"type": "thinking", "thinking": "Hm", "signature": "s"})
     paused = (*FULL.messages, Message(role="assistant", content=(TextBlock(text="I search."), thinking)))
-    request = sent(FULL.model_copy(update={"model": model, "messages": paused}))
+    request = sent(FULL.model_copy(update={"model": model, "messages": paused, "web_searches": 0}))
     assert "cache_control" not in request
     assert request["messages"][1]["content"] == [
         {"type": "text", "text": "I search.", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
@@ -156,11 +157,18 @@ def test_where_a_request_cannot_ask_for_the_cache_its_last_block_does(model: str
         ("vertex/claude-opus-5-5", True),
         ("foundry/claude-opus-5-5", True),
         ("claude-opus-5-5", True),
+        ("server/qwen3", False),
+        ("server/claude-opus-5-5", False),
     ],
 )
 def test_the_web_is_searched_where_the_platform_can(model: str, searches: bool) -> None:
+    assert can_search(model) == searches
     names = [tool["name"] for tool in sent(FULL.model_copy(update={"model": model}))["tools"]]
     assert names == (["check", "web_search"] if searches else ["check"])
+
+
+def test_the_playbook_searches_nothing() -> None:
+    assert not can_search("playbook")
 
 
 PLATFORMS = {

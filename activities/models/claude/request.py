@@ -9,11 +9,12 @@ from typing import Any
 
 from activities.models.claude.abilities import abilities
 from activities.models.claude.address import Address, Platform
+from activities.models.claude.unsearched import unsearched
 from schemas.message import Message, ModelRequest, TextBlock
+from schemas.role import searches
 
 # The version that searches and nothing else: later ones run code to filter what they find.
 WEB_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
-SEARCHED = frozenset(Platform) - {Platform.BEDROCK}  # which has no web search
 CACHED_BY_REQUEST = frozenset({Platform.API, Platform.SERVER, Platform.FOUNDRY})
 UNCACHEABLE = frozenset({"thinking", "redacted_thinking"})
 LOOKED_BACK = 20  # blocks before a mark in which the API looks for what it has cached
@@ -24,11 +25,13 @@ def wire(request: ModelRequest, address: Address) -> dict[str, Any]:
     """The arguments of `messages.create`."""
     able = abilities(address.name)
     effort = able.effort(request.effort)
-    tools = _tools(request, address.platform)
+    tools = _tools(request)
+    lacking = request.web_searches > 0 and not searches(request.model)
+    conversation = unsearched(request.messages) if lacking else request.messages
     arguments: dict[str, Any] = {
         "model": address.name,
         "max_tokens": request.max_tokens,
-        "messages": [sent for message in request.messages if (sent := _message(message))["content"]],
+        "messages": [sent for message in conversation if (sent := _message(message))["content"]],
     }
     arguments |= {"system": request.system} if request.system else {}
     arguments |= {"tools": tools} if tools else {}
@@ -38,10 +41,10 @@ def wire(request: ModelRequest, address: Address) -> dict[str, Any]:
     return _cached(arguments, {"type": "ephemeral", "ttl": request.cache}, address.platform)
 
 
-def _tools(request: ModelRequest, platform: Platform) -> list[dict[str, Any]]:
+def _tools(request: ModelRequest) -> list[dict[str, Any]]:
     """The web search last, so that it stands behind what does not depend on it."""
     own = [tool.model_dump(mode="json") for tool in request.tools]
-    if request.web_searches > 0 and platform in SEARCHED:
+    if request.web_searches > 0 and searches(request.model):
         own.append({**WEB_SEARCH, "max_uses": request.web_searches})
     return own
 
