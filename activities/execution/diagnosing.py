@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from activities.execution.mounts import writable
+from activities.execution.walking import printable
 from schemas.job import Step
 
 METRICS = "metrics.jsonl"
@@ -74,8 +75,9 @@ def bad_loss(step: Step) -> str | None:
             wrong = [(name, value) for name, value in losses.items() if not math.isfinite(value)]
             if wrong:
                 name, value = wrong[0]
+                step_name = printable(str(line.get("step", "unknown"))[:12])
                 return (
-                    f"{str(name)[:40]} is {value} at step {str(line.get('step', 'unknown'))[:12]}; lower the learning "
+                    f"{printable(str(name)[:40])} is {value} at step {step_name}; lower the learning "
                     "rate, clip gradients, and look for missing or infinite values in what it is given"
                 )
             if losses:

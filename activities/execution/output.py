@@ -27,7 +27,7 @@ class Output:
 
     def line(self, text: str) -> None:
         """A line by the supervisor."""
-        self.write(f"[{text}]\n".encode())
+        self.write(f"[{text}]\n".encode(errors="backslashreplace"))
 
     def finish(self) -> None:
         """Joins head and end in the one file. What is killed in that is gone on with by the next one here."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from activities.errors import ToolFailed
+from activities.execution.walking import printable
 from activities.tools.reading import open_beneath
 from schemas.tool import Curve
 
@@ -24,7 +25,7 @@ def curves(out: Path, *, end: bool = False) -> tuple[Curve, ...]:
         for name, given in line.items():
             value = _number(given)
             if name not in ("step", "time") and value is not None:
-                series.setdefault(name[:80], []).append((float(place) if step is None else step, value))
+                series.setdefault(printable(name[:80]), []).append((float(place) if step is None else step, value))
     return tuple(_summary(name, points) for name, points in list(series.items())[:MOST_CURVES])
 
 

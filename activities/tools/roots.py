@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from activities.errors import ToolFailed
 from activities.execution.base import Jobs
+from activities.execution.walking import printable
 from activities.tools.reading import files_beneath, open_beneath, parts_of
 from activities.workspace.layout import Layout
 from activities.workspace.repository import Repository
@@ -114,7 +116,7 @@ class Results:
     def _left(self, job: str) -> Iterator[tuple[str, int]]:
         yield "log.txt", len(self._jobs.log(job, characters=LOG_CHARACTERS).encode())
         for shown, path in self._files(job):
-            with suppress(FileNotFoundError):  # the job may still run, and take back what it wrote
+            with suppress(OSError):  # the job may still run, and take back what it wrote
                 yield shown, self._layout.job(job).joinpath(*path).lstat().st_size
 
     def _files(self, job: str) -> Iterator[tuple[str, Parts]]:
@@ -137,8 +139,14 @@ def _pictures(out: Path) -> Iterator[tuple[str, Parts]]:
         beneath = Path(base).relative_to(out).parts
         folders[:] = sorted(set(folders) - NOT_LOOKED_INTO) if len(beneath) < PICTURE_DEPTH else []
         for name in sorted(name for name in names if name.lower().endswith(PICTURES)):
-            if not Path(base, name).is_symlink() and Path(base, name).is_file():
-                yield "/".join((part, *beneath, name)), ("parts", part, "out", *beneath, name)
+            if _is_plain(Path(base, name)):
+                yield printable("/".join((part, *beneath, name))), ("parts", part, "out", *beneath, name)
+
+
+def _is_plain(path: Path) -> bool:
+    with suppress(OSError):  # the job may still run, and close what it opened
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
 
 
 def jobs_of(layout: Layout, candidate: int) -> list[str]:

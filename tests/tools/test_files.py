@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from activities.errors import ToolFailed
+from activities.tools.curves import curves
 from activities.tools.files import Configuring, Reading, Writing
 from activities.tools.reading import end_of, open_beneath
 from activities.tools.trees import board_tree, candidate_tree
@@ -207,3 +208,33 @@ def test_lines_are_bounded_by_their_schema() -> None:
 def test_the_end_of_a_text_is_kept() -> None:
     assert end_of("abc", 3) == "abc"
     assert end_of("abcdef", 2) == "[4 characters left out]\nef"
+
+
+async def test_names_that_are_no_text_are_listed_and_lead_to_their_files(work: Work) -> None:
+    out = work.bench.layout.job_out("coder.1.1.j1", "run")
+    out.mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(out) + b"/\xff.png")).write_bytes(b"no picture")
+    (work.bench.layout.job("coder.1.1.j1") / "log.txt").write_text("log")
+    (out / "metrics.jsonl").write_text('{"step": 1, "loss\\ud800": 2}\n')
+    assert [curve.name for curve in curves(out)] == [r"loss\ud800"]
+    assert r"results/coder.1.1.j1/run/\udcff.png" in await listed(work, "results")
+    with pytest.raises(ToolFailed, match="is no PNG or JPEG"):
+        await work.use(reading(work).tools(), "view_image", path=r"results/coder.1.1.j1/run/\udcff.png")
+
+
+async def test_a_closed_folder_hides_its_pictures_and_nothing_else(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the job runs; only root is let in whatever a mode says."""
+    out = work.bench.layout.job_out("coder.1.1.j1", "run")
+    (out / "plots").mkdir(parents=True)
+    (out / "plots" / "1.png").write_bytes(b"")
+    (out / "2.png").write_bytes(b"")
+
+    def lstat(path: Path) -> os.stat_result:
+        if path.parent.name == "plots":
+            raise PermissionError
+        return os.lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    assert [path for path in await listed(work, "results") if path.endswith(".png")] == [
+        "results/coder.1.1.j1/run/2.png"
+    ]
