@@ -1,6 +1,7 @@
 """What workers start outside the sandbox gets the variables that it needs, and no key."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,19 @@ from activities.execution.uv import make_environment
 from activities.handing import DEVICES, ENGINES, INSTALLERS, handed_on
 from tests.execution.test_keys import KEY, NAMES
 
-ACTIVITIES = Path(__file__).parents[1] / "activities"
-STARTERS = {"run", "Popen", "call", "check_call", "check_output", "create_subprocess_exec", "create_subprocess_shell"}
-SANDBOXED = ACTIVITIES / "knowledge" / "recipes"  # they run in a job, whose variables are chosen already
-BARRED = {"system", "popen", "posix_spawn", "posix_spawnp", "spawnl", "spawnv", "execv", "execvp"}
+ROOT = Path(__file__).parents[1]
+LOOKED_AT = ("activities", "ops", "workflows")
+SANDBOXED = ROOT / "activities" / "knowledge" / "recipes"  # they run in a job, whose variables are chosen already
+OURS = ("ops/workers.py", "ops/bench.py")  # they start workers and commands of ours, which need all, keys too
+READERS = (  # they look through all variables, for their names or for keys, and start nothing
+    *("activities/handing.py", "activities/hiding.py", "ops/settings.py", "ops/surroundings.py", "ops/telemetry.py"),
+)
+STARTERS = re.compile(
+    r"subprocess\.(run|call)|(.*\.)?(Popen|check_call|check_output|(create_)?subprocess_(exec|shell)|spawn)"
+)
+BARRED = re.compile(r"os\.((exec|spawn)\w+|posix_spawnp?|system|popen|fork\w*)|subprocess\.get(status)?output")
+WHOLE_OR_START = re.compile(rf"os\.environb?|{STARTERS.pattern}|{BARRED.pattern}")
+WATCHED, OTHER_WAYS = ("os", "subprocess", "asyncio"), ("multiprocessing", "pty", "asyncio.subprocess")
 
 
 @pytest.fixture(autouse=True)
@@ -58,19 +68,89 @@ def test_uv_gets_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_nothing_is_started_with_all_that_a_worker_has() -> None:
-    files = [file for file in ACTIVITIES.rglob("*.py") if SANDBOXED not in file.parents]
-    calls = [(file.name, call) for file in files for call in _starts(file)]
-    assert len(calls) > 10, "they are found"
-    assert [(name, call.lineno) for name, call in calls if "env" not in {one.arg for one in call.keywords}] == []
+    files = [ROOT / "worker.py", *(file for top in LOOKED_AT for file in (ROOT / top).rglob("*.py"))]
+    texts = {str(file.relative_to(ROOT)): file.read_text() for file in files if SANDBOXED not in file.parents}
+    assert sum(len(_starts(ast.parse(text))) for text in texts.values()) > 12, "they are found"
+    assert {name: found for name, text in texts.items() if name not in OURS and (found := wrongs(text, name))} == {}
 
 
-def _starts(file: Path) -> list[ast.Call]:
-    """Calls that start a program by one of the standard library's ways."""
-    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
-    named = [(call, _module(call.func), call.func.attr) for call in calls if isinstance(call.func, ast.Attribute)]
-    assert not [call.lineno for call, module, name in named if module == "os" and name in BARRED], file
-    return [call for call, module, name in named if module in ("subprocess", "asyncio") and name in STARTERS]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subprocess.run(command)",
+        "subprocess.run(command, env=None)",
+        "subprocess.Popen(command, env=os.environ)",
+        "subprocess.Popen(command, env={**os.environ, 'A': '1'})",
+        "given = os.environ.copy()\nsubprocess.run(command, env=given)",
+        "asyncio.create_subprocess_exec(*command)",
+        "asyncio.subprocess.create_subprocess_shell(command)",
+        "loop.subprocess_exec(protocol, command)",
+        "spawn(command, log=log, folder=folder)",
+        "spawn(command, log=log, folder=folder, environment=os.environ)",
+        *("import subprocess as s", "from subprocess import run", "from asyncio import create_subprocess_exec"),
+        *("from os import environ", "from os import execve", "from pty import spawn", "import multiprocessing"),
+        *("os.execve(a, b, c)", "os.spawnve(m, a, b, c)", "os.posix_spawn(a, b, c)", "os.system(a)", "os.fork()"),
+        "subprocess.getoutput(command)",
+    ],
+)
+def test_each_way_to_do_so_would_be_found(text: str) -> None:
+    assert wrongs(text)
 
 
-def _module(function: ast.Attribute) -> str:
-    return function.value.id if isinstance(function.value, ast.Name) else ""
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subprocess.run(command, env=handed_on(), check=False)",
+        "spawn(command, log=log, folder=folder, environment={'PATH': os.environ['PATH']})",
+        "import os\nfrom os import PathLike\nPATH = os.environ.get('PATH') if 'PATH' in os.environ else ''",
+        "os.environ['AIBUILDAI_HOME'] = home",
+    ],
+)
+def test_what_is_handed_on_by_name_is_not(text: str) -> None:
+    assert wrongs(text) == []
+
+
+def wrongs(text: str, name: str = "") -> list[str]:
+    """Lines of a module that start a program with all variables of this process, or in a way that is not looked at."""
+    tree = ast.parse(text)
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) and _hides(node)]
+    barred = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and BARRED.fullmatch(ast.unparse(node))
+    ]
+    whole = [] if name in READERS else _whole(tree)
+    return [
+        ast.unparse(node) for node in (*imports, *barred, *whole, *(call for call in _starts(tree) if not _told(call)))
+    ]
+
+
+def _starts(tree: ast.AST) -> list[ast.Call]:
+    """Calls that start a program by one of the standard library's ways, or by ops' own."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if STARTERS.fullmatch(ast.unparse(call.func))]
+
+
+def _told(call: ast.Call) -> bool:
+    """True if it says which variables the program gets."""
+    given = next((one.value for one in call.keywords if one.arg in ("env", "environment")), None)
+    return given is not None and not (isinstance(given, ast.Constant) and given.value is None)
+
+
+def _hides(node: ast.Import | ast.ImportFrom) -> bool:
+    """True if what it imports could start programs, or hand on all variables, under a name that is not looked for."""
+    if isinstance(node, ast.Import):
+        return any(one.name in OTHER_WAYS or (one.asname and one.name in WATCHED) for one in node.names)
+    if node.module not in WATCHED:
+        return node.module in OTHER_WAYS
+    return any(WHOLE_OR_START.fullmatch(f"{node.module}.{one.name}") for one in node.names)
+
+
+def _whole(tree: ast.AST) -> list[ast.Attribute]:
+    """Each `os.environ` that is more than one variable of it, read or set by its name."""
+    by_name: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in ("get", "pop")):
+            by_name.add(node.value)
+        elif isinstance(node, ast.Compare):
+            by_name.update(node.comparators)
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) == "os.environ"]
+    return [node for node in found if node not in by_name]
