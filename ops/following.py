@@ -123,7 +123,7 @@ class Lines:
         for entry in look.entries:
             self._say(telling.line(entry), now)
         if self._spoke is None or (now - self._spoke).total_seconds() >= QUIET:
-            what = [view.flight(one, look.doing, now) for one in look.state.in_flight.values()]
+            what = [view.flight(one, look.doing, now, look.cost.costs) for one in look.state.in_flight.values()]
             self._say("; ".join([view.headline(look.state, now, look.cost).plain, *what]), now)
 
     def silence(self, advice: str) -> None:

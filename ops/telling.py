@@ -2,8 +2,9 @@
 
 from typing import assert_never
 
+from ops.spending import paid
 from ops.words import duration, money, score
-from schemas.budget import Budget
+from schemas.budget import Budget, Spend
 from schemas.decision import Code, Decision, Design, Discard, Finish, Tune, Wait
 from schemas.event import (
     AttemptFailed,
@@ -57,7 +58,7 @@ def tell(event: Event) -> str:  # one case per event
             return _because(event.phase, event.why)
         case ManagerDecided():
             decided = "; ".join(decision(one) for one in event.decisions) or "nothing now"
-            return _because(f"manager, turn {event.turn}: {decided}", event.thought)
+            return _because(f"manager, turn {event.turn}: {decided}{_cost(event.spend)}", event.thought)
         case DecisionRefused():
             return _because(f"refused: {decision(event.decision)}", event.why)
         case InvocationStarted():
@@ -70,7 +71,7 @@ def tell(event: Event) -> str:  # one case per event
         case InvocationReported(report=report):
             return _reported(report)
         case InvocationFailed():
-            return _because(f"{event.invocation} failed", event.why)
+            return _because(f"{event.invocation} failed{_cost(event.spend)}", event.why)
         case TrialScored():
             return _because(f"candidate {event.candidate} scored {score(event.score)}", event.note)
         case ScoreRejected():
@@ -156,7 +157,7 @@ def decision(one: Decision) -> str:
 
 def _reported(report: AnyReport) -> str:
     if report.problem:
-        return _because(f"{report.invocation} could not do it", report.problem)
+        return _because(f"{report.invocation} could not do it{_cost(report.spend)}", report.problem)
     match report:
         case DesignReport():
             what = f"{report.family}: {report.approach}"
@@ -167,8 +168,12 @@ def _reported(report: AnyReport) -> str:
             what = f"{len(report.trials)} trainings" + (f", best {score(best)}" if best else "")
         case _:
             what = report.summary
-    cost = f" ({money(report.spend.dollars)})" if report.spend.dollars != 0 else ""
-    return f"{report.invocation} reported: {what}{cost}"
+    return f"{report.invocation} reported: {what}{_cost(report.spend)}"
+
+
+def _cost(spend: Spend) -> str:
+    """In brackets; nothing of what no language model had a part in."""
+    return f" ({cost})" if (cost := paid(spend)) else ""
 
 
 def _because(what: str, why: str) -> str:

@@ -36,15 +36,20 @@ async def asked(state: RunState, call: str, most: float | None, tokens: int) -> 
     return purse
 
 
+def in_all(state: RunState) -> tuple[float | None, int, float]:
+    found = spent(state)
+    return found.dollars, found.tokens, found.under_way
+
+
 def test_where_the_folder_is_elsewhere_the_reports_count(state: RunState) -> None:
-    assert spent(state) == Spent(1.0, 100_000)
+    assert in_all(state) == (1.0, 100_000, 0.0)
 
 
 async def test_what_models_cost_is_seen_before_their_agents_report(state: RunState) -> None:
     purse = await asked(state, "coder.1.2.a1.t1.1", 0.9, 50_000)
     purse.settle("coder.1.2.a1.t1.1", 2.5, 140_000)
     await asked(state, "tuner.1.3.a1.t1.1", 0.4, 9_000)
-    assert spent(state) == Spent(2.5, 140_000, 0.4)
+    assert in_all(state) == (2.5, 140_000, 0.4)
     shown = json.loads(standing(state, NOW, url=None, live=True).model_dump_json())
     assert (shown["spent"]["dollars"], shown["spent"]["tokens"]) == (2.5, 140_000)
     assert (shown["left"]["dollars"], shown["left"]["tokens"]) == (2.5, 860_000)
@@ -60,7 +65,7 @@ async def test_a_price_that_is_not_known_leaves_the_cost_unknown(state: RunState
 async def test_once_the_run_has_ended_its_reports_are_exact(state: RunState) -> None:
     await asked(state, "coder.1.2.a1.t1.1", 0.9, 50_000)
     over = state.model_copy(update={"ended": START + timedelta(minutes=5)})
-    assert spent(over) == Spent(1.0, 100_000)
+    assert in_all(over) == (1.0, 100_000, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,28 @@ async def test_once_the_run_has_ended_its_reports_are_exact(state: RunState) -> 
 )
 def test_cost_in_words(cost: Spent, budget: dict[str, float], text: str) -> None:
     assert spending.words(cost, Budget.model_validate({"seconds": 600, **budget})) == text
+
+
+@pytest.mark.parametrize(
+    ("spend", "text"),
+    [
+        (Spend(), ""),
+        (Spend(jobs=2, job_seconds=9.0, model_calls=1), ""),
+        (Spend(dollars=0.126, usage=Usage(input_tokens=34_000, output_tokens=210)), "$0.13, 34,210 tokens"),
+        (Spend(dollars=None, usage=Usage(input_tokens=7)), "unknown cost, 7 tokens"),
+        (Spend(dollars=None), "unknown cost"),
+    ],
+)
+def test_what_an_agent_cost_in_words(spend: Spend, text: str) -> None:
+    assert spending.paid(spend) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "\N{EN DASH}"), (950, "950"), (1_000, "1.0k"), (34_249, "34.2k"), (999_949, "999.9k"), (999_950, "1.0M")],
+)
+def test_tokens_as_a_column_has_room_for(count: int, text: str) -> None:
+    assert spending.short(count) == text
 
 
 @pytest.mark.parametrize("phase", ["FAILED", "STOPPED", "DONE"])
