@@ -203,10 +203,10 @@ class Attempts:
             retry_policy=ONCE,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
-        return await _told(attempt)
+        return await told(attempt)
 
 
-async def _told(attempt: workflow.ActivityHandle[Told]) -> Told:
+async def told(attempt: workflow.ActivityHandle[Told]) -> Told:
     """Its report, also where it came in the moment in which it was called off."""
     try:
         return await attempt

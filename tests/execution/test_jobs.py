@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from activities.execution.calling_off import call_off
 from activities.execution.durable import write_whole
 from activities.execution.folder import JobFolder
 from activities.execution.output import Output, read
@@ -269,3 +270,12 @@ async def test_an_id_cannot_lead_out_of_the_jobs_folder(bench: Bench, name: str)
 
 def _reads(path: Path, text: str) -> bool:
     return path.exists() and path.read_text() == text
+
+
+async def test_jobs_of_an_invocation_without_a_report_are_stopped_and_no_others(bench: Bench) -> None:
+    await bench.jobs.start(bench.spec(WAITS), id="tuner.1.1.j1")
+    await bench.until((bench.out / "running").exists)
+    assert call_off(bench.root / "jobs", "tuner.1.10") == ()
+    assert call_off(bench.root / "jobs", "tuner.1.1") == ("tuner.1.1.j1",)
+    assert (await bench.ended()).phase == "stopped"
+    assert call_off(bench.root / "jobs", "tuner.1.1") == (), "it ended"

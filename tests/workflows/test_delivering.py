@@ -1,5 +1,6 @@
 """What is chosen, checked and delivered, and what gives way."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -74,3 +75,16 @@ async def test_nothing_is_delivered_if_nothing_passes_the_final_check(client: Cl
         state = await (await start(client, queue, spec(candidates=1))).result()
     assert state.phase == "FAILED"
     assert "holds predictions" in state.why
+
+
+async def test_all_choices_share_the_time_that_delivery_may_take_past_the_deadline(client: Client) -> None:
+    async def verify(request: DeliveryRequest) -> Verified:
+        return Verified(passed=request.members[0].candidate == 1, problem="holds predictions", rows=100)
+
+    stage = Stage({"verify": verify})
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(minutes=60, candidates=3))
+        state = await handle.result()
+    deadlines = {request.invocation: request.deadline for request in stage.requests("verify")}
+    assert len(deadlines) == 3, "each choice is a delivery of its own"
+    assert set(deadlines.values()) == {state.clock.deadline + timedelta(minutes=15)}, "a quarter of the budget"

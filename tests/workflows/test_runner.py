@@ -21,6 +21,7 @@ from workflows.runner import Timely, TimelyRunner, runner
 
 STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 COMPLETED = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 
 OURS = TimelyRunner(restrictions=runner().restrictions.with_passthrough_modules("tests"))  # which no path leads to

@@ -1,8 +1,11 @@
-"""A workflow that notes the time of its steps."""
+"""Workflows of a few steps: one notes their times, one calls off what has just ended."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+
+from workflows.attempts import told
 
 
 @workflow.defn(name="Timed")
@@ -28,3 +31,21 @@ class Timed:
     @workflow.query
     def steps(self) -> list[datetime]:
         return self._steps
+
+
+@workflow.defn(name="CallsOff")
+class CallsOff:
+    """Waits for two activities; as soon as the first ends, whoever waits for the second is called off."""
+
+    @workflow.run
+    async def run(self, queue: str) -> str:
+        limit = timedelta(minutes=5)
+        first = workflow.start_activity("first", task_queue=queue, start_to_close_timeout=limit)
+        second = workflow.start_activity("second", task_queue=queue, start_to_close_timeout=limit, result_type=str)
+        waiting = asyncio.create_task(told(second))
+        await first
+        waiting.cancel()
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            return "lost"
