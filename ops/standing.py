@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from activities.workspace.layout import Layout
-from ops.spending import left, spent
+from ops.spending import Costs, Spent, left, spent
 from schemas.base import Record
 from schemas.metric import Score
 from schemas.state import RunState
@@ -55,6 +55,7 @@ class Standing(Record):
     spent: Amounts
     budget: Amounts
     left: Amounts
+    costs: Costs
     verified: bool | None
     output: str | None
     url: str | None
@@ -63,7 +64,8 @@ class Standing(Record):
 
 def standing(state: RunState, now: datetime, *, url: str | None, live: bool) -> Standing:
     """A projection of the state, true at `now`."""
-    output, used = Layout.of(state.spec.run).output, _spent(state, now)
+    output, cost = Layout.of(state.spec.run).output, spent(state)
+    used = _spent(state, cost, now)
     return Standing(
         run=state.spec.run.id,
         task=state.task.name if state.task else state.spec.name,
@@ -74,6 +76,7 @@ def standing(state: RunState, now: datetime, *, url: str | None, live: bool) -> 
         candidates=tuple(_candidate(state, number) for number in sorted(state.candidates)),
         spent=used,
         left=_left(state, used, now),
+        costs=cost.costs,
         budget=Amounts(
             seconds=state.budget.seconds,
             dollars=state.budget.dollars,
@@ -118,8 +121,7 @@ def _candidate(state: RunState, number: int) -> CandidateStanding:
     )
 
 
-def _spent(state: RunState, now: datetime) -> Amounts:
-    cost = spent(state)
+def _spent(state: RunState, cost: Spent, now: datetime) -> Amounts:
     return Amounts(
         seconds=round(((state.ended or now) - state.clock.started).total_seconds(), 1),
         dollars=cost.dollars,

@@ -10,6 +10,7 @@ from activities.agent.booking import Amount, Closed, Reserved, Settled
 from activities.workspace.layout import Layout
 from ops import view
 from ops.spending import Costs, Spent, spent
+from ops.standing import standing
 from schemas.base import Record, RunRef
 from schemas.budget import Spend, Usage
 from schemas.event import InvocationReported, ManagerDecided, RunEnded
@@ -127,7 +128,7 @@ def test_where_the_folder_is_elsewhere_the_reports_are_divided(layout: Layout) -
 def test_programs_are_given_names(layout: Layout) -> None:
     answered(layout, "coder.2.3", LATER)
     paid(layout, settled("coder.2.3.a1.t1.1", 0.5, 4_000))
-    costs = json.loads(spent(at_work(layout)).costs.model_dump_json())
+    costs = json.loads(standing(at_work(layout), NOW, url=None, live=True).model_dump_json())["costs"]
     assert costs["by_role"]["coder"]["usage"]["cache_read_tokens"] == LATER.cache_read_tokens
     assert costs["by_candidate"] == {"2": {"dollars": 0.5, "tokens": 4_000}}
     assert costs["by_agent"].keys() == {"coder.2.3"}

@@ -21,7 +21,7 @@ from schemas.role import AggregateReport, Role
 from tests.report import speaking
 from tests.report.cast import Cast
 from tests.report.made import Made, begun, prepared, score
-from tests.report.speaking import FIRST, LATER, OPUS, SEARCHED, Journal
+from tests.report.speaking import FIRST, FOUND, LATER, OPUS, SEARCHED, Journal
 
 MODEL = "claude-opus-5-5"
 
@@ -60,7 +60,9 @@ def _called_off(cast: Cast) -> None:
     journal = Journal(cast.made, "tuner.1.3", 90)
     journal.answered(SEARCHED)
     spend = journal.kept() + Spend(jobs=1, job_seconds=9)
-    failed = InvocationFailed(invocation=journal.name, role=Role.TUNER, candidate=1, why="called off", spend=spend)
+    failed = InvocationFailed(
+        invocation=journal.name, role=Role.TUNER, candidate=1, why="called off", spend=spend, searches=FOUND
+    )
     cast.made.tell(120, failed)
 
 

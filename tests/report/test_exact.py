@@ -71,6 +71,10 @@ def test_turns_of_the_manager_that_failed_are_told_as_its_own(facts: Facts) -> N
     assert ("manager", 4) in [(one.role.value, one.invocations) for one in bills.players(facts)]
 
 
+def test_searches_of_what_failed_are_told(facts: Facts) -> None:
+    assert [name for name, _ in facts.searches] == ["designer.1.1"] * 2 + ["tuner.1.3"] * 2
+
+
 def test_what_the_report_is_written_before_is_in_its_sums(facts: Facts, state: RunState) -> None:
     """The last check enters the ledger only with the report that tells of it."""
     *before, verified, _ = facts.entries

@@ -29,6 +29,7 @@ from schemas.event import (
     CandidateDiscarded,
     ChoiceMade,
     DeliveryVerified,
+    InvocationFailed,
     InvocationReported,
     LedgerEntry,
     PhaseEntered,
@@ -205,8 +206,9 @@ class Facts:
     @cached_property
     def searches(self) -> tuple[tuple[str, Search], ...]:
         """What was searched for in the web, with the invocation that did."""
-        told = [event.report for _, event in self.all(InvocationReported)]
-        return tuple((report.invocation, search) for report in told for search in report.searches)
+        reported = [(event.report.invocation, event.report.searches) for _, event in self.all(InvocationReported)]
+        failed = [(event.invocation, event.searches) for _, event in self.all(InvocationFailed)]
+        return tuple((name, search) for name, found in (*reported, *failed) for search in found)
 
     @cached_property
     def trainings(self) -> tuple[Training, ...]:
