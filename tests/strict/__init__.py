@@ -13,4 +13,5 @@ faults.py     what goes wrong, and when             spoilt.py    replies that ar
 events.py     a message as server-sent events       record.py    the log, and what can be counted in it
 service.py    a request to its outcome              server.py    sockets
 __main__.py   a process of its own
+sessions.py   whole conversations of our agents with it: what is said, who takes part, what must hold
 """

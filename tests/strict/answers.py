@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.strict.prompt import THOUGHTS, Json, Prompt, canonical, digest
-from tests.strict.refusals import Refused, invalid
+from tests.strict.prompt import THOUGHTS, Json, Prompt, canonical, digest, listed
+from tests.strict.refusals import invalid
 from tests.strict.thinking import Signer, Trail
 
 Stop = Literal["end_turn", "tool_use", "max_tokens", "pause_turn", "refusal", "model_context_window_exceeded"]
@@ -33,7 +33,7 @@ def answer(content: Sequence[Json]) -> Answer:
 def finished(given: Answer, body: Json, trail: Trail, signer: Signer, *, shown: bool) -> Answer:
     """The answer as it goes out."""
     content: list[Json] = []
-    for block in _searched(given.content, body, signer):
+    for block in [*_resumed(body, signer), *_searched(given.content, body, signer)]:
         made = _signed(block, trail, signer, shown=shown) if block["type"] in THOUGHTS else block
         trail.say("assistant", made)
         content.append(made)
@@ -56,10 +56,18 @@ def _searched(content: Sequence[Json], body: Json, signer: Signer) -> list[Json]
     return made
 
 
+def _resumed(body: Json, signer: Signer) -> list[Json]:
+    """What the search found within which the turn was paused that the request ends in."""
+    last = listed(body["messages"][-1]["content"])[-1]
+    if last["type"] != "server_tool_use":
+        return []
+    return [_found(last, [_result("https://example.org/paused", signer)])]
+
+
 def _search(number: int, block: Json, body: Json, signer: Signer) -> list[Json]:
     tool = next((one for one in body.get("tools") or () if str(one.get("type")).startswith("web_search_")), None)
     if tool is None:
-        raise Refused(500, "the script searches the web, and the request declares no such tool")
+        raise invalid("the script searches the web, and the request declares no such tool")
     name = f"srvtoolu_{digest(body['messages'], number)[:24]}"
     use = {"type": "server_tool_use", "id": name, "name": "web_search", "input": {"query": block["query"]}}
     if not block.get("urls") and block.get("paused"):
@@ -67,7 +75,11 @@ def _search(number: int, block: Json, body: Json, signer: Signer) -> list[Json]:
     found: Json | list[Json] = [_result(url, signer) for url in block.get("urls", ())]
     if tool.get("max_uses") is not None and number >= tool["max_uses"]:
         found = {"type": "web_search_tool_result_error", "error_code": "max_uses_exceeded"}
-    return [use, {"type": "web_search_tool_result", "tool_use_id": name, "content": found}]
+    return [use, _found(use, found)]
+
+
+def _found(use: Json, content: Json | list[Json]) -> Json:
+    return {"type": "web_search_tool_result", "tool_use_id": use["id"], "content": content}
 
 
 def _result(url: str, signer: Signer) -> Json:

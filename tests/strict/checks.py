@@ -89,6 +89,8 @@ def _check_tools(body: Json, ability: Ability) -> None:
     if len(declared) > len(set(declared)):
         raise invalid("tools: Tool names must be unique.")
     for number, tool in enumerate(body.get("tools") or ()):
+        if not ability.searches and tool.get("type") not in (None, "custom"):
+            raise invalid(f"tools.{number}.type: Input should be 'custom'")
         if tool.get("allowed_domains") and tool.get("blocked_domains"):
             raise invalid(f"tools.{number}: only one of allowed_domains and blocked_domains may be given")
     _check_choice(body, ability, declared)

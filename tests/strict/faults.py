@@ -27,9 +27,9 @@ STATUSES: Mapping[str, tuple[int, str]] = {
     "unknown_model": (404, "model: claude-no-such-model"),
     "forbidden": (403, "Your API key does not have permission to use the specified resource."),
 }
-BROKEN = ("bad_gateway", "cut", "cut_at", "hang", "garbage", "stream_error")
-"""A page of HTML with 502; a connection cut before headers, or before event N; silence; a reply that is no reply; an
-error within the stream, before event N."""
+BROKEN = ("bad_gateway", "cut", "cut_at", "hang", "hang_at", "garbage", "stream_error")
+"""A page of HTML with 502; a connection cut before headers, or before event N; silence, likewise; a reply that is no
+reply; an error within the stream, before event N."""
 KINDS = (*STATUSES, *BROKEN, *SPOILS)
 PASSING = (
     "cut_at:4", "broken_json", "overloaded", "stream_error:3", "unknown_tool", "rate_limit:1", "garbage", "max_tokens",

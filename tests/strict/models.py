@@ -1,6 +1,7 @@
 """What each model takes, by its page and the pages on thinking, effort and caching of October 2026."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tests.strict.refusals import Refused
@@ -15,7 +16,7 @@ class Ability:
     """`thinking`: the types that `thinking` may have. `thinks`: whether it thinks where a request says nothing of it.
 
     `shows`: whether thinking comes with its text by default. `bound`: thinking is checked against all before it.
-    `cacheable`: tokens of the shortest prefix that is cached.
+    `cacheable`: tokens of the shortest prefix that is cached. `searches`: whether the server has tools of its own.
     """
 
     context: int = 1_000_000
@@ -29,6 +30,7 @@ class Ability:
     forces_tools: bool = True
     samples: bool = False  # takes temperature, top_p and top_k
     cacheable: int = 1024
+    searches: bool = True
 
 
 NEWEST = Ability(bound=True, forces_tools=False, cacheable=512)
@@ -56,9 +58,13 @@ MODELS = {
 }  # fmt: skip
 
 
-def ability(name: str) -> Ability:
+OWN = Ability(context=200_000, output=64_000, thinking=(), thinks=False, efforts=(), samples=True, searches=False)
+"""A model of another maker's, behind a server that speaks the Messages API: it takes nothing that only Claude knows."""
+
+
+def ability(name: str, models: Mapping[str, Ability] = MODELS) -> Ability:
     """Of the model of that name, or of a dated snapshot of it. Raises Refused for one that does not exist."""
-    found = MODELS.get(SNAPSHOT.sub("", name))
+    found = models.get(SNAPSHOT.sub("", name))
     if found is None:
         raise Refused(404, f"model: {name}")
     return found

@@ -13,7 +13,7 @@ INPUTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_token
 
 @dataclass
 class Asked:
-    """One request. `clean`: what came was the mind's own answer; `whole`: all of it left before the client did.
+    """One request. `clean`: what came was the mind's own answer, to its end; `whole`: all left before the client did.
 
     `request` is the digest of the body, `prompt` that of what a model reads, `conversation` that of its beginning.
     """
@@ -24,6 +24,7 @@ class Asked:
     conversation: str = ""
     model: str = ""
     messages: int = 0
+    max_tokens: int = 0
     stream: bool = False
     fault: str = ""
     status: int = 200

@@ -4,7 +4,7 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -17,6 +17,7 @@ from tests.strict.service import UNSENT, Outcome, Service, unstreamed
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 GARBAGE = b'event: message_start\ndata: {"type": "message_start", "message": <html>\n\n'
 LAST = b"0\r\n\r\n"
+BREAKS = ("cut_at", "hang_at", "stream_error", "garbage")  # within a reply
 PARTS = 777  # bytes of one write: characters and events end in between
 
 
@@ -80,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(outcome, list(events(outcome.message)), fault)
         else:
             body = unstreamed(outcome.message)
-            half = fault.kind in ("garbage", "stream_error", "cut_at")
+            half = fault.kind in BREAKS
             self._end(outcome, whole=not half and not self._left())
             self._answer(200, body[: len(body) // 2] if half else body, outcome.request_id)
 
@@ -97,8 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, outcome: Outcome, found: list[bytes], fault: Fault) -> None:
         self._begin_stream(outcome.request_id)
-        breaks = fault.kind in ("cut_at", "stream_error", "garbage")
-        if breaks:
+        if fault.kind in BREAKS:
             at = 0 if fault.kind == "garbage" else min(int(fault.argument or len(found) // 2), len(found) - 1)
             self._end(outcome, whole=False)
             self._chunks(b"".join(found[:at]))
@@ -119,6 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _break(self, fault: Fault) -> None:
         if fault.kind == "cut_at":
             self._cut()
+            return
+        if fault.kind == "hang_at":
+            self._hang()
             return
         overloaded = {"type": "overloaded_error", "message": "Overloaded"}
         self._chunks(GARBAGE if fault.kind == "garbage" else event("error", error=overloaded))
@@ -186,6 +189,9 @@ class StrictServer:
         self._stopping.set()
         self._http.shutdown()
         self._http.server_close()
+
+
+Serve = Callable[[Service], StrictServer]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.strict.answers import Answer, check_results, finished, searches, writ
 from tests.strict.cache import Cache, Usage
 from tests.strict.faults import Fault, Plan
 from tests.strict.minds import Mind
-from tests.strict.models import Ability, ability
+from tests.strict.models import MODELS, Ability, ability
 from tests.strict.prompt import THOUGHTS, Json, Prompt, digest, listed, plain, prompt
 from tests.strict.record import Asked, Record
 from tests.strict.refusals import Refused
@@ -22,6 +22,7 @@ from tests.strict.spoilt import SPOILS
 from tests.strict.thinking import Signer, Trail
 from tests.strict.tokens import CHARACTERS
 
+COMPLETE = ("end_turn", "tool_use", "pause_turn")  # ends of a reply that leave nothing to ask for again
 UNSENT = ("bad_gateway", "cut", "hang")  # faults with which nothing of the reply leaves
 
 
@@ -38,7 +39,10 @@ class Outcome:
 
 
 class Service:
-    """The API without its sockets. `context` makes every model's window so small; `clock` moves for tests."""
+    """The API without its sockets, or another server's, with `models` of its own.
+
+    `context` makes every model's window so small; `clock` moves for tests.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Service:
         faults: str = "",
         log: Path | None = None,
         context: int | None = None,
+        models: Mapping[str, Ability] = MODELS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.record = Record(log)
@@ -55,6 +60,7 @@ class Service:
         self._keys = frozenset(keys)
         self._plan = Plan.of(faults)
         self._context = context
+        self._models = models
         self._clock = clock
         self._ahead = 0.0
         self._signer = Signer()
@@ -98,7 +104,8 @@ class Service:
         unsent = fault is not None and fault.kind in UNSENT
         used = Usage(0) if unsent else self._cache.take(found.body, found.prompt, found.able, self._now())
         message = _message(asked, found.body, made, used)
-        asked.usage, asked.stop_reason, asked.clean = message["usage"], made.stop, fault is None
+        asked.usage, asked.stop_reason = message["usage"], made.stop
+        asked.clean = fault is None and made.stop in COMPLETE
         return Outcome(asked, name, fault, message=message, stream=asked.stream)
 
     def _read(self, asked: Asked, raw: bytes, version: str) -> "_Read":
@@ -130,7 +137,7 @@ class Service:
         return self._clock() + self._ahead
 
     def _able(self, name: str) -> Ability:
-        able = ability(name)
+        able = ability(name, self._models)
         return replace(able, context=self._context) if self._context else able
 
     def _goes_on(self, body: Json) -> bool:
@@ -154,6 +161,7 @@ def _note(asked: Asked, body: Json, found: Prompt) -> None:
     begun = [plain(list(found.tools)), plain(list(found.system))]
     asked.request = digest(body)
     asked.model, asked.messages, asked.stream = body["model"], len(body["messages"]), bool(body.get("stream"))
+    asked.max_tokens = body["max_tokens"]
     asked.prompt = digest(body["model"], *begun, [[one.role, plain(one.block)] for one in found.blocks])
     asked.conversation = digest(body["model"], *begun, plain(body["messages"][:1]))[:16]
 

@@ -115,14 +115,15 @@ def test_a_reply_does_not_parse(server: StrictServer) -> None:
         _ = spoilt(server, "garbage", stream=False).json
 
 
-def test_silence_until_the_client_gives_up(server: StrictServer) -> None:
-    post(server.url, {"faults": "hang@1"}, path="/strict/faults")
+@pytest.mark.parametrize("fault", ["hang", "hang_at:3"])
+def test_silence_until_the_client_gives_up(server: StrictServer, fault: str) -> None:
+    post(server.url, {"faults": f"{fault}@1"}, path="/strict/faults")
     host = server.url.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=0.3)
     headers = {"x-api-key": "a", "anthropic-version": "2023-06-01", "content-type": "application/json"}
     connection.request("POST", "/v1/messages", json.dumps(ASKED), headers)
     with pytest.raises(TimeoutError):
-        connection.getresponse()
+        connection.getresponse().read()
     connection.close()
     assert post(server.url, ASKED).status == 200
     assert server.service.record.counters()["repeated"] == 0

@@ -9,6 +9,7 @@ import pytest
 
 from tests.strict.conftest import Serve
 from tests.strict.minds import ScriptMind
+from tests.strict.models import OWN
 from tests.strict.raw import MODEL, TOOL, Json, assistant, body, post, result, use, user
 from tests.strict.service import Service
 
@@ -240,3 +241,13 @@ def _png(width: int, height: int) -> str:
     rows = zlib.compress(b"\0" * (width + 1) * height)
     parts = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + parts).decode()
+
+
+def test_a_server_of_ones_own_knows_its_own_model_and_nothing_that_only_claude_has(serve: Serve) -> None:
+    service = Service(ScriptMind(lambda _: [text("Yes.")]), models={"our-model": OWN})
+    url, thinks = serve(service).url, {"thinking": {"type": "adaptive"}}
+    assert post(url, body(model="our-model", tools=[TOOL])).status == 200
+    assert post(url, body()).status == 404
+    assert "Input should be 'custom'" in post(url, body(model="our-model", tools=[TOOL, SEARCH])).error
+    for more in (thinks, {"output_config": {"effort": "high"}}):
+        assert post(url, body(model="our-model", **more)).status == 400

@@ -90,6 +90,19 @@ def test_a_paused_turn_is_taken_back_as_it_was_and_goes_on(serve: Serve) -> None
     assert "prefill" in post(server.url, body(*again)).error
 
 
+def test_a_search_that_was_paused_has_its_results_once_the_turn_goes_on(serve: Serve) -> None:
+    pause = Answer(({"type": "search", "query": "boosting", "paused": True},), "pause_turn")
+    server = serve(Service(ScriptMind([pause, [use()], [{"type": "text", "text": "Done."}]])))
+    [call] = post(server.url, asked()).json["content"]
+    assert call["type"] == "server_tool_use"
+    again = [user("What is there?"), assistant(call)]
+    going_on = post(server.url, body(*again, tools=[TOOL, SEARCH])).json["content"]
+    assert [block["type"] for block in going_on] == ["web_search_tool_result", "tool_use"]
+    assert going_on[0]["tool_use_id"] == call["id"]
+    again += [assistant(*going_on), user(result())]
+    assert post(server.url, body(*again, tools=[TOOL, SEARCH])).json["stop_reason"] == "end_turn"
+
+
 def test_every_request_is_in_the_log_with_what_became_of_it(serve: Serve, tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     server = serve(Service(ScriptMind([CONTENT]), log=log))
