@@ -123,7 +123,7 @@ def test_the_card_says_what_a_stranger_must_know(layout: Layout, tmp_path: Path)
         "python inference.py --data FOLDER --model weights --out predictions.csv",
         "passed: rows shuffled",
         "Generated code ran in a sandbox",
-        "6 min 46 s of jobs (15), 126 model calls, 0 tokens, $0",
+        "6 min 54 s of jobs (16), 126 model calls, 0 tokens, $0",
         "aibuildai history run --verify",
     ):
         assert said in card, said
