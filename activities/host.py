@@ -46,13 +46,20 @@ class Host:
         await asyncio.to_thread(cgroups.forget_empty)
         stopped = []
         for layout in await asyncio.to_thread(lambda: list(self._ended())):
-            jobs = LocalJobs(folder=layout.jobs, home=self.home, devices=self.devices)
-            left = await asyncio.to_thread(jobs.running)
-            if left:
-                log.info("run %s ended before its jobs %s: they are stopped", layout.folder.name, ", ".join(left))
-                await jobs.stop_all()
-            stopped += [f"{layout.folder.name}: {job}" for job in left]
+            try:
+                stopped += [f"{layout.folder.name}: {job}" for job in await self._stopped(layout)]
+            except (OSError, RuntimeError, ValueError) as error:
+                log.warning("jobs of run %s, which ended, could not be stopped: %s", layout.folder.name, error)
         return tuple(stopped)
+
+    async def _stopped(self, layout: Layout) -> tuple[str, ...]:
+        """The jobs of a run that ended which ran on until now."""
+        jobs = LocalJobs(folder=layout.jobs, home=self.home, devices=self.devices)
+        left = await asyncio.to_thread(jobs.running)
+        if left:
+            log.info("run %s ended before its jobs %s: they are stopped", layout.folder.name, ", ".join(left))
+            await jobs.stop_all()
+        return left
 
     def _ended(self) -> Iterator[Layout]:
         """The runs of this home folder whose ledgers say so; those of other playgrounds are links in it."""

@@ -117,6 +117,7 @@ class JobState(Record):
     problem: str | None = None
     sandbox: str = ""
     restarts: int = 0  # how often a new supervisor took it up, because the one before had died
+    held: str | None = None  # a folder with so little room that the job stands still
 
     @property
     def ended(self) -> bool:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from activities.execution.durable import is_held, write_once, write_whole
 from schemas.base import Record
-from schemas.job import JobSpec, JobState, Sample
+from schemas.job import JobSpec, JobState, Limits, Sample
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
@@ -87,7 +89,15 @@ class JobFolder:
         return is_held(self.lock)
 
     def order(self) -> Order:
+        """Raises FileNotFoundError if nothing was ordered, and ValidationError if a disk lost what was."""
         return Order.model_validate_json(self.spec.read_bytes())
+
+    @property
+    def grace_seconds(self) -> float:
+        try:
+            return self.order().spec.limits.grace_seconds
+        except ValidationError:
+            return Limits().grace_seconds
 
     def place(self, order: Order) -> bool:
         """True for the one caller whose order it is; everyone else finds that order."""
@@ -107,11 +117,29 @@ class JobFolder:
         return self.path / "state.json"
 
     def state(self) -> JobState:
-        """The state as last written; queued, if no supervisor came to write one."""
-        if self.state_file.is_file():
+        """The state as last written; queued, if no supervisor came to write one, or a disk lost it."""
+        try:
             return JobState.model_validate_json(self.state_file.read_bytes())
-        order = self.order()
+        except (FileNotFoundError, ValidationError):
+            return self._state_by_order()
+
+    def _state_by_order(self) -> JobState:
+        try:
+            order = self.order()
+        except ValidationError:
+            at = datetime.fromtimestamp(self.spec.stat().st_mtime, UTC)
+            return self._failed(JobState(id=self.path.name, purpose="run", phase="queued", queued_at=at), at)
         return JobState(id=order.id, purpose=order.spec.purpose, phase="queued", queued_at=order.ordered_at)
+
+    def give_up(self) -> None:
+        """For the supervisor of an order that cannot be read."""
+        state = self.state()
+        if not state.ended:
+            self.write(self._failed(state, datetime.now(UTC)))
+
+    def _failed(self, state: JobState, at: datetime) -> JobState:
+        problem = f"what was ordered cannot be read: {self.spec} was damaged; order it anew, as another job"
+        return state.model_copy(update={"phase": "failed", "problem": problem, "ended_at": at})
 
     def write(self, state: JobState) -> None:
         write_whole(self.state_file, state.model_dump_json())

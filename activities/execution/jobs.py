@@ -5,14 +5,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
-from activities.errors import NeedsPerson
+from activities.errors import LittleDisk, NeedsPerson
 from activities.execution import output, processes, surroundings
 from activities.execution.folder import JobFolder, Order
 from activities.handing import DEVICES, ENGINES, handed_on
@@ -21,7 +21,9 @@ from schemas.job import JobSpec, JobState
 PROJECT = Path(__file__).parents[2]
 SHORTEST, LONGEST, GROWTH = 0.02, 0.25, 1.3  # seconds between looks at a state, growing
 ALIVE_LOOK = 1.0
+STOOD = 1.0  # seconds that a job stands still before who waits for it hears of that
 MOST_FAILURES = 3
+NEVER = datetime.max.replace(tzinfo=UTC)
 BEYOND_GRACE = 30.0  # for a supervisor to end after the grace it gives; then it is killed
 
 
@@ -48,12 +50,33 @@ class LocalJobs:
         return await asyncio.to_thread(self._start, spec, id)
 
     async def wait(self, id: str, *, until: datetime) -> JobState:
-        """A job whose supervisor died meanwhile is taken up again."""
+        """A job whose supervisor died meanwhile is taken up again. Raises LittleDisk once it stands still for that."""
+        since: float | None = None
+        async for state in self._looks(id, until):
+            since = (since or time.monotonic()) if self._stands_still(state) else None
+            if since is not None and time.monotonic() - since >= STOOD:
+                words = f"job {id} stands still, as little disk is left at {state.held}"
+                raise LittleDisk(f"{words}: delete or move what is not needed there", Path(str(state.held)))
+        return state
+
+    def _stands_still(self, state: JobState) -> bool:
+        """A supervisor that died holds nothing, whatever it wrote."""
+        return state.held is not None and JobFolder.of(self._folder, state.id).supervised
+
+    async def _end(self, id: str) -> JobState:
+        async for state in self._looks(id, NEVER):
+            if state.ended:
+                return state
+        raise AssertionError("it was looked at until it ended")
+
+    async def _looks(self, id: str, until: datetime) -> AsyncIterator[JobState]:
+        """Its states, of which the last is its end, or that at the time."""
         pause, look = SHORTEST, 0.0
         while True:
             state = self.state(id)
+            yield state
             if state.ended or datetime.now(UTC) >= until:
-                return state
+                return
             if time.monotonic() >= look:
                 await asyncio.to_thread(self._ensure, id)
                 look = time.monotonic() + ALIVE_LOOK
@@ -69,13 +92,13 @@ class LocalJobs:
         if self.state(id).ended:
             return self.state(id)
         await asyncio.to_thread(folder.ask_to_stop)
-        patience = folder.order().spec.limits.grace_seconds + BEYOND_GRACE
+        patience = folder.grace_seconds + BEYOND_GRACE
         try:
             async with asyncio.timeout(patience):
-                return await self.wait(id, until=datetime.max.replace(tzinfo=UTC))
+                return await self._end(id)
         except TimeoutError:
             _kill_supervisor(folder)
-            return await self.wait(id, until=datetime.max.replace(tzinfo=UTC))
+            return await self._end(id)
 
     def log(self, id: str, *, characters: int = 6_000) -> str:
         return output.read(JobFolder.of(self._folder, id).log, characters)

@@ -94,10 +94,15 @@ class Place:
             if not mine:
                 return None
             locks = tuple(self._leases.hold(unit) for found in mine.values() for unit in found)
-            self.leave()
+            self._leave()
             return Lease(tuple(mine), self._ticket.slices, locks)
 
     def leave(self) -> None:
+        """Without a lease: those behind move up at once."""
+        with locked(self._leases.mutex):
+            self._leave()
+
+    def _leave(self) -> None:
         self._file.unlink(missing_ok=True)
         self._lock.release()
 

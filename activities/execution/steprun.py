@@ -23,7 +23,10 @@ BEAT = 5.0  # seconds between records of a running step
 
 @dataclass(frozen=True)
 class StepRun:
-    """`earlier` are the seconds that supervisors spent in it who died; `record` writes how it stands."""
+    """`earlier` are the seconds that supervisors spent in it who died; `record` writes how it stands.
+
+    `held` is told of a folder with so little room that the step stands still, and None once it goes on.
+    """
 
     folder: JobFolder
     spec: JobSpec
@@ -35,6 +38,7 @@ class StepRun:
     output: Output
     told: Callable[[], Reason | None]
     record: Callable[[StepState], None]
+    held: Callable[[Path | None], None]
     earlier: float = 0.0
 
     def run(self) -> StepState | None:
@@ -82,7 +86,7 @@ class StepRun:
         """A container's processes are not this one's to hold."""
         least = self.spec.limits.least_free_mb if self.sandbox.in_own_processes else 0
         written = (Path(mount.source) for mount in mounts.writable(self.step))
-        return Brake((*written, self.folder.path), least, self.output.line)
+        return Brake((*written, self.folder.path), least, self.output.line, self.held)
 
     def _judged(self, ending: wording.Ending, sampler: Sampler, limited_by: str) -> StepState:
         for said in self._tidied():

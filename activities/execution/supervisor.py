@@ -11,13 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
+from pydantic import ValidationError
+
 from activities.errors import BadInput
 from activities.execution import cgroups, devices, nvidia, processes
 from activities.execution.base import Sandbox
 from activities.execution.devices import SLICES
 from activities.execution.durable import try_lock
 from activities.execution.folder import JobFolder, Order
-from activities.execution.leases import Lease, Leases, Ticket
+from activities.execution.leases import Lease, Leases, Place, Ticket
 from activities.execution.output import Output
 from activities.execution.sandbox import choose
 from activities.execution.steprun import StepRun, label
@@ -38,7 +40,7 @@ class Ended(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class Host:
     """Where a supervisor runs: the home folder and the devices of the worker that started it, on its machine.
 
     A job that is taken up on another machine is leased that one's devices.
@@ -51,19 +53,21 @@ class Place:
 class Supervisor:
     """The life of one job, from its order, or from where a dead supervisor left it."""
 
-    def __init__(self, folder: JobFolder, host: Place) -> None:
+    def __init__(self, folder: JobFolder, host: Host) -> None:
         self._folder = folder
         self._host = host
         self._order: Order = folder.order()
         self._spec = self._order.spec
         self._state: JobState = folder.state()
         self._suspended = False
+        self._place: Place | None = None  # in the queue
         self._output = Output(folder.log, self._spec.limits.output_mb * 2**20)
 
     def run(self) -> NoReturn:
         """Ends by raising Ended or Suspended."""
         if self._state.ended:
             raise Ended
+        self._held(None)  # what a dead supervisor held, this one does not
         if self._state.phase == "running":
             self._take_up()
         self._run_on(self._lease())
@@ -99,7 +103,7 @@ class Supervisor:
             return Lease(())
         leases = Leases(self._host.home)
         try:
-            place = leases.join(self._ticket(), priority=self._spec.priority, since=self._state.queued_at)
+            place = self._place = leases.join(self._ticket(), priority=self._spec.priority, since=self._state.queued_at)
         except ValueError as error:
             self._end("failed", str(error))
         lease = place.take()
@@ -109,6 +113,7 @@ class Supervisor:
             time.sleep(QUEUE_LOOK)
             self._look()
             lease = place.take()
+        self._place = None
         return lease
 
     def _ticket(self) -> Ticket:
@@ -159,6 +164,7 @@ class Supervisor:
             output=self._output,
             told=self._told,
             record=record,
+            held=self._held,
             earlier=earlier,
         ).run()
         if state is None:
@@ -185,29 +191,44 @@ class Supervisor:
         return "suspend" if self._suspended else None
 
     def _write(self, **changes: object) -> None:
-        self._state = self._state.model_copy(update=changes)
-        self._folder.write(self._state)
+        state = self._state.model_copy(update=changes)
+        self._folder.write(state)
+        self._state = state
+
+    def _held(self, folder: Path | None) -> None:
+        """Tells those who wait for the job where room is lacking, once there is so much that it can be written."""
+        held = None if folder is None else str(folder)
+        if held != self._state.held:
+            with suppress(OSError):
+                self._write(held=held)
 
     def _fail(self, step: str, problem: str | None) -> NoReturn:
         phase: JobPhase = "stopped" if self._told() == "stop" else "failed"
         self._end(phase, f"{step}: {problem}" if len(self._spec.steps) > 1 else problem)
 
     def _end(self, phase: JobPhase, problem: str | None) -> NoReturn:
+        if self._place is not None:
+            self._place.leave()
         self._output.finish()
         self._folder.remove_drafts()
-        self._write(phase=phase, problem=problem, ended_at=datetime.now(UTC))
+        self._write(phase=phase, problem=problem, ended_at=datetime.now(UTC), held=None)
         raise Ended
 
 
 def main(arguments: Sequence[str]) -> int:
     """Arguments: the job's folder, the home folder, and the host's devices with commas."""
     folder = JobFolder(Path(arguments[0]))
-    host = Place(Path(arguments[1]), tuple(filter(None, arguments[2].split(","))))
+    host = Host(Path(arguments[1]), tuple(filter(None, arguments[2].split(","))))
     lock = try_lock(folder.lock, patience=PATIENCE)
     if lock is None:
         return 0  # another supervisor has the job
     processes.adopt_orphans()
-    supervisor = Supervisor(folder, host)
+    try:
+        supervisor = Supervisor(folder, host)
+    except ValidationError:
+        processes.kill_marked(str(folder.path))
+        folder.give_up()
+        return 0
     signal.signal(signal.SIGTERM, supervisor.suspend)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from activities.errors import LittleDisk
 from activities.execution.jobs import LocalJobs
 from schemas.job import JobState, Limits
 from tests.execution.conftest import Bench
@@ -33,13 +34,17 @@ class Disk:
         self._ballast.unlink()
 
 
-async def held(bench: Bench, disk: Disk, job: str) -> None:
-    """Starts the job, and fills the disk once it works."""
+async def held(bench: Bench, disk: Disk, job: str) -> LittleDisk:
+    """Starts the job, and fills the disk once it works. What is told to who waits for it."""
     limits = Limits(memory_mb=1_000, grace_seconds=5.0, least_free_mb=LEAST_MB)
     await bench.jobs.start(bench.spec(bench.step(WORKS, seconds=SECONDS), limits=limits), id=job)
     await bench.until(lambda: step(bench) >= 1, job)
     disk.fill()
-    await bench.until(lambda: "the job is held" in bench.jobs.log(job), job)
+    try:
+        await bench.ended(job)
+    except LittleDisk as told:
+        return told
+    raise AssertionError("nobody told that it is held")
 
 
 def step(bench: Bench) -> int:
@@ -49,7 +54,7 @@ def step(bench: Bench) -> int:
 
 async def goes_on(bench: Bench, disk: Disk) -> dict[str, object]:
     """Held for longer than the step's own time, and let go."""
-    await held(bench, disk, "tuner.1.1.j1")
+    told = await held(bench, disk, "tuner.1.1.j1")
     before = step(bench)
     await asyncio.sleep(HELD)
     stood, state = step(bench), bench.jobs.state("tuner.1.1.j1")
@@ -58,6 +63,8 @@ async def goes_on(bench: Bench, disk: Disk) -> dict[str, object]:
     return {
         "steps while held": stood - before,
         "running meanwhile": state.phase,
+        "told": str(told),
+        "at": str(told.folder),
         **_told(ended),
         "steps in all": step(bench) + 1,
         "log": bench.jobs.log("tuner.1.1.j1"),
@@ -69,7 +76,7 @@ async def stopped(bench: Bench, disk: Disk) -> dict[str, object]:
     await held(bench, disk, "tuner.1.1.j2")
     ended = await bench.jobs.stop("tuner.1.1.j2")
     disk.clear()
-    return {**_told(ended), "saved": (bench.out / "saved").is_file()}
+    return {**_told(ended), "held": ended.held, "saved": (bench.out / "saved").is_file()}
 
 
 def _told(state: JobState) -> dict[str, object]:

@@ -232,6 +232,7 @@ async def test_stopping_all_leaves_no_process_of_a_run(bench: Bench) -> None:
     assert bench.jobs.state("tuner.1.1.j1").phase == "stopped"
     waiting = bench.jobs.state("tuner.2.1.j1")
     assert (waiting.phase, waiting.problem) == ("stopped", "it was stopped while it waited for a device")
+    assert list((bench.home / "leases").glob("*/queue/*")) == [], "its place in the queue is given up at once"
     _, alive = psutil.wait_procs(tree, timeout=10)
     assert not alive
     assert not (bench.out / "runs").exists()

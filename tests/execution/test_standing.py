@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from activities.errors import LittleDisk
+from activities.execution.durable import try_lock
 from tests.execution import held, small_disk
+from tests.execution.conftest import Bench
+from tests.execution.test_survival import as_left_by_a_machine_that_died
 
 
 @pytest.fixture(scope="module")
@@ -41,4 +46,25 @@ def test_its_log_says_why_it_stood_and_for_how_long(became: list[dict[str, Any]]
 
 
 def test_one_that_is_told_to_stop_while_it_is_held_may_save_what_it_has(became: list[dict[str, Any]]) -> None:
-    assert (became[1]["phase"], became[1]["saved"]) == ("stopped", True)
+    assert (became[1]["phase"], became[1]["saved"], became[1]["held"]) == ("stopped", True, None)
+
+
+def test_who_waits_for_it_is_told_so_that_the_run_pauses_and_says_why(became: list[dict[str, Any]]) -> None:
+    job = became[0]
+    assert f"job tuner.1.1.j1 stands still, as little disk is left at {job['at']}: delete or move" in job["told"]
+    assert job["at"].endswith("/0/out")
+
+
+@pytest.mark.parametrize("alive", [True, False])
+async def test_only_a_supervisor_that_lives_holds_a_job(bench: Bench, alive: bool) -> None:
+    """Another one takes up what a dead one held."""
+    folder = as_left_by_a_machine_that_died(bench, "print('goes on')")
+    folder.write(folder.state().model_copy(update={"held": str(bench.out)}))
+    lock = try_lock(folder.lock) if alive else None
+    if lock is not None:
+        with pytest.raises(LittleDisk, match=r"job tuner\.1\.1\.j1 stands still"):
+            await bench.ended()
+        assert (await bench.jobs.wait("tuner.1.1.j1", until=datetime.now(UTC))).phase == "running"
+        lock.release()
+    state = await bench.jobs.stop("tuner.1.1.j1") if alive else await bench.ended()
+    assert (state.phase, state.held) == ("stopped" if alive else "done", None)
