@@ -1,18 +1,17 @@
 """Reading and changing files: each role may write where its task lies, and nowhere else."""
 
-from collections.abc import Collection, Iterable
-from itertools import islice
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-
-import yaml
 
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
 from activities.tools.pictures import Looking
-from activities.tools.reading import files_beneath, open_beneath, parts_of
+from activities.tools.reading import Line, files_beneath, lines_of, open_beneath, parts_of
 from activities.tools.roots import Joined
 from activities.workspace.package import LEFT_OUT
 from activities.workspace.repository import MOST_FILES
+from activities.workspace.yamls import NotYaml, read_yaml
 from schemas.tool import EditFile, FileEntry, FileList, ListFiles, ReadFile, WriteConfig, WriteFile, Written
 
 MOST_ENTRIES = 400
@@ -59,20 +58,21 @@ class Reading:
 
     async def read_file(self, given: ReadFile, _call: Call) -> Done:
         with await self._tree.open(parts_of(given.path)) as file:
-            lines = list(islice(file, given.offset, given.offset + given.lines + 1))
-        if b"\0" in b"".join(lines[:20])[:8_192]:
+            lines = await asyncio.to_thread(lines_of, file, given.offset, given.lines + 1)
+        if b"\0" in b"".join(line.text for line in lines[:20])[:8_192]:
             raise ToolFailed(f"{given.path} is not text; view_image shows pictures, and no tool other binary files")
         return Done(_shown(lines, given))
 
 
-def _shown(lines: list[bytes], given: ReadFile) -> str:
+def _shown(lines: Sequence[Line], given: ReadFile) -> str:
     """As many of the lines as fit, the rest announced."""
     text: list[str] = []
     taken = 0
     for line in lines[: given.lines]:
-        words = line.decode(errors="replace")
-        if len(words) > LONGEST_LINE:
-            words = f"{words[:LONGEST_LINE]} [{len(words) - LONGEST_LINE} characters left out]\n"
+        words = line.text.decode(errors="replace")
+        if line.left_out or len(words) > LONGEST_LINE:
+            left_out = len(words) - len(words[:LONGEST_LINE]) + line.left_out
+            words = f"{words[:LONGEST_LINE]} [{left_out} characters left out]\n"
         taken += len(words)
         if taken > LONGEST_TEXT and text:
             break
@@ -172,9 +172,9 @@ class Configuring:
 def mapping(text: str, name: str) -> dict[object, object]:
     """YAML that must be a mapping. Raises ToolFailed that says where it is not."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ToolFailed(f"{name} is not valid YAML: {error}"[:600]) from None
+        value = read_yaml(text)
+    except NotYaml as error:
+        raise ToolFailed(f"{name} is not valid YAML: {error}") from None
     if not isinstance(value, dict):
         raise ToolFailed(f"{name} must be a mapping of keys to values, and is {type(value).__name__}")
     return value

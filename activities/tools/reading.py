@@ -6,11 +6,17 @@ Each component is opened by itself and never through a symbolic link, so that no
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from activities.errors import ToolFailed
 from activities.execution.walking import printable
+
+LONGEST_KEPT = 16_000  # bytes of a line
+CHUNK = 1 << 20
+MOST_READ = 1 << 30  # bytes of a file
 
 
 def parts_of(path: str) -> tuple[str, ...]:
@@ -41,6 +47,36 @@ def open_beneath(folder: Path, parts: tuple[str, ...]) -> BinaryIO:
         os.close(file)
         raise ToolFailed(f"{name} is a folder, or no plain file; list_files shows what is there")
     return os.fdopen(file, "rb")
+
+
+@dataclass(frozen=True)
+class Line:
+    """The beginning of a line, and how many bytes of it were not kept."""
+
+    text: bytes
+    left_out: int = 0
+
+
+def lines_of(file: BinaryIO, offset: int, count: int) -> list[Line]:
+    """Lines from that one on, in little memory whatever the file holds. Raises ToolFailed where they lie too far in."""
+    for _ in range(offset):
+        if _line(file) is None:
+            return []
+    found = list(islice(iter(lambda: _line(file), None), count))
+    if not found and file.read(1):
+        raise ToolFailed(f"only the first {MOST_READ >> 20} MB of a file are read here; let a job look at the rest")
+    return found
+
+
+def _line(file: BinaryIO) -> Line | None:
+    if file.tell() >= MOST_READ:
+        return None
+    text = rest = file.readline(LONGEST_KEPT)
+    left_out = 0
+    while rest and not rest.endswith(b"\n") and file.tell() < MOST_READ:
+        rest = file.readline(CHUNK)
+        left_out += len(rest)
+    return Line(text, left_out) if text else None
 
 
 def files_beneath(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:

@@ -22,7 +22,8 @@ from activities.workspace.values import label_codes, matched
 from schemas.task import Task
 
 PREDICTIONS, PROBABILITIES = "predictions.csv", "probabilities.csv"
-_LARGEST = 2 << 30
+_LARGEST, _ALWAYS = 2 << 30, 1 << 20  # bytes of a file
+_NUMBER, _OWN = 48, 1 << 18  # bytes of a value: of a number; of what a task's own metric takes, such as a mask
 Classes = dict[str, tuple[str, ...]]
 Quote = Callable[[object], str]
 
@@ -52,7 +53,7 @@ def read_predictions(
     """Reads and checks a predictions folder; ToolFailed says what is wrong with it."""
     path = folder / PREDICTIONS
     quote = _hidden if sealed else repr
-    frame = _aligned(_frame(path, quote), path, task.prediction_columns, task.id, ids, quote)
+    frame = _aligned(_frame(path, _most(task, ids, classes), quote), path, task.prediction_columns, task.id, ids, quote)
     by_target = _values(frame, path, task, classes, quote)
     probabilities = None
     if task.metric.predicts == "label" and len(task.targets) == 1 and _there(folder / PROBABILITIES):
@@ -68,14 +69,25 @@ def _there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _frame(path: Path, quote: Quote) -> pd.DataFrame:
+def _most(task: Task, ids: Sequence[str], classes: Classes, columns: int | None = None) -> int:
+    """Bytes that predictions of these rows can take: code could write more than memory holds."""
+    label = max((len(name.encode()) for names in classes.values() for name in names), default=0)
+    value = _OWN if task.kind == "custom" else _NUMBER + 2 * label
+    row = 2 * max((len(one.encode()) for one in ids), default=0) + value * (columns or len(task.prediction_columns))
+    return min(_ALWAYS + row * len(ids), _LARGEST)
+
+
+def _frame(path: Path, most: int, quote: Quote) -> pd.DataFrame:
     if not _there(path):
         raise ToolFailed(f"{path.name} was not written: inference.py must write it to the path given by --out")
     # the sandbox wrote it, and the scorer stands outside: a link would lead it to files that the code may not read
     if path.is_symlink() or not path.is_file():
         raise ToolFailed(f"{path.name} must be a file, not a link or anything else")
-    if path.stat().st_size > _LARGEST:
-        raise ToolFailed(f"{path.name} is larger than {_LARGEST >> 20} MB: write the prediction columns alone")
+    if (size := path.stat().st_size) > most:
+        raise ToolFailed(
+            f"{path.name} has {size / 2**20:,.0f} MB, and for these rows {most / 2**20:,.0f} MB are more than enough: "
+            "write one row for each input row, and the prediction columns alone"
+        )
     try:
         return read_texts(path)
     except pd.errors.EmptyDataError:
@@ -203,7 +215,7 @@ def _rows_of_one(frame: pd.DataFrame, path: Path, columns: Sequence[str], quote:
 
 def _beside(path: Path, task: Task, ids: Sequence[str], classes: Sequence[str], quote: Quote) -> NDArray[np.float64]:
     """Probabilities beside labels: one column for each class, however its number was spelt."""
-    frame = _frame(path, quote)
+    frame = _frame(path, _most(task, ids, {path.name: tuple(classes)}, columns=len(classes)), quote)
     names = dict(zip(frame.columns, label_codes(list(frame.columns), classes).tolist(), strict=True))
     renamed = frame.rename(
         columns={name: classes[code] for name, code in names.items() if code >= 0 and name != task.id}

@@ -1,16 +1,17 @@
 """The task as a person gave it: `task.yaml`, description, and where the data lies."""
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from activities.errors import BadInput
 from activities.workspace.tables import is_table
+from activities.workspace.yamls import NotYaml, read_yaml
 from schemas.task import SplitFile, TaskFile
 
 TASK_FILE = "task.yaml"
@@ -35,7 +36,9 @@ def read_given(folder: Path) -> Given:
         raise BadInput(f"{folder}: there is no such folder")
     file = read_task_file(folder)
     text, where = _description(folder, file)
-    return Given(folder, file, _data_folder(folder, file), text, where)
+    data = _data_folder(folder, file)
+    _check_links(data)
+    return Given(folder, file, data, text, where)
 
 
 def read_task_file(folder: Path) -> TaskFile:
@@ -44,11 +47,11 @@ def read_task_file(folder: Path) -> TaskFile:
     if not path.is_file():
         return TaskFile()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        content = read_yaml(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except NotYaml as error:
+        raise BadInput(f"{path} is not valid YAML: {error}") from error
     return parse_task_file(content, str(path))
 
 
@@ -81,6 +84,19 @@ def files_below(folder: Path) -> list[Path]:
     """All files of a folder, sorted, hidden ones left out."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _check_links(data: Path) -> None:
+    """A data set from elsewhere could name any file of this machine, and agents would see it."""
+    inside = os.path.realpath(data)
+    for base, folders, names in os.walk(data):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(base, name) for name in (*folders, *names) if not name.startswith(".")):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                raise BadInput(
+                    f"{path} is a symbolic link to {os.path.realpath(path)}, outside of the data: put there what it "
+                    "leads to, if that is part of the data, or else remove the link"
+                )
 
 
 def _problems(error: ValidationError) -> list[str]:

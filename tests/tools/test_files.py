@@ -1,6 +1,7 @@
 """What agents can read and write, and that no path leads anywhere else."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,34 @@ async def test_a_closed_folder_hides_its_pictures_and_nothing_else(work: Work, m
     assert [path for path in await listed(work, "results") if path.endswith(".png")] == [
         "results/coder.1.1.j1/run/2.png"
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["rate: 2024-02-30", "a: " + "[" * 5_000, "a: !!int ''", "a: !!timestamp x", "a: !!bool x"]
+)
+async def test_yaml_that_only_looks_like_it_is_the_models_to_mend(work: Work, text: str) -> None:
+    with pytest.raises(ToolFailed, match=r"config\.yaml is not valid YAML: \S"):
+        await work.use(Configuring(work.bench.worktree).tools(), "write_config", text=text)
+
+
+async def test_a_line_without_an_end_takes_no_memory(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = work.bench.layout.job_out("coder.1.1.j1", "run")
+    out.mkdir(parents=True)
+    with (out / "metrics.jsonl").open("wb") as file:
+        file.write(b'{"step": 1}\n' + b"x" * 100_000)
+        file.truncate(20 << 30)  # a hole, which takes no disk
+    monkeypatch.setattr("activities.tools.reading.MOST_READ", 64 << 20)
+    tracemalloc.start()
+    shown = await read(work, "results/coder.1.1.j1/metrics.jsonl")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert shown.startswith('{"step": 1}\nxxxx')
+    assert "characters left out" in shown
+    assert peak < 16 << 20
+    with pytest.raises(ToolFailed, match="only the first 64 MB of a file are read here"):
+        await read(work, "results/coder.1.1.j1/metrics.jsonl", offset=2)
+
+
+async def test_what_lies_beyond_the_last_line_is_nothing(work: Work) -> None:
+    work.write(short="one\n")
+    assert await read(work, "short", offset=5) == ""

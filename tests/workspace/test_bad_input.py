@@ -133,6 +133,33 @@ def wrong_value(folder: Path) -> None:
     tasks.houses(folder, split={"select": 0.9})
 
 
+def impossible_date(folder: Path) -> None:
+    tasks.houses(folder)
+    (folder / "task.yaml").write_text("name: 2024-02-30\n")
+
+
+def nested_without_end(folder: Path) -> None:
+    tasks.houses(folder)
+    (folder / "task.yaml").write_text("name: " + "[" * 5_000)
+
+
+def link_to_elsewhere(folder: Path) -> None:
+    tasks.houses(folder)
+    (folder.parent / "id_rsa").write_text("secret")
+    (folder / "data" / "images").mkdir()
+    (folder / "data" / "images" / "a.png").symlink_to(folder.parent / "id_rsa")
+
+
+def folder_elsewhere(folder: Path) -> None:
+    tasks.houses(folder)
+    (folder / "data" / "images").symlink_to("../..")
+
+
+def table_elsewhere(folder: Path) -> None:
+    (tasks.houses(folder) / "data" / "train.csv").rename(folder.parent / "train.csv")
+    (folder / "data" / "train.csv").symlink_to(folder.parent / "train.csv")
+
+
 def not_yaml(folder: Path) -> None:
     tasks.houses(folder)
     (folder / "task.yaml").write_text("target: [price\n")
@@ -243,6 +270,11 @@ def files_without_file(folder: Path) -> None:
         (unknown_split_key, ["task.yaml", "`split.shares`", "known are"]),
         (wrong_value, ["task.yaml", "`split.select`", "0.9"]),
         (not_yaml, ["task.yaml", "not valid YAML", "line"]),
+        (impossible_date, ["task.yaml", "not valid YAML", "day is out of range"]),
+        (nested_without_end, ["task.yaml", "not valid YAML"]),
+        (link_to_elsewhere, ["images/a.png is a symbolic link to", "id_rsa, outside of the data", "remove the link"]),
+        (folder_elsewhere, ["data/images is a symbolic link to", "outside of the data"]),
+        (table_elsewhere, ["data/train.csv is a symbolic link to", "put there what it leads to"]),
         (all_targets_missing, ["train.csv", "price", "no row has a value"]),
         (negative_rmsle, ["train.csv", "price", "negative", "rmsle"]),
         (zero_mape, ["train.csv", "price", "zeros", "smape"]),

@@ -116,3 +116,19 @@ def test_probabilities_of_classes_must_sum_to_one(tmp_path: Path) -> None:
     assert scene.value(scene.predict("a", lambda labels: shares(labels, classes, 0.8))) == pytest.approx(-np.log(0.8))
     low = scene.predict("b", lambda labels: shares(labels, classes, 0.8).assign(**{classes[0]: 0.5}))
     assert "sum to" in scene.problem(low)
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "probabilities.csv"])
+def test_a_file_too_large_for_its_rows_is_refused_before_it_is_read(flowers: Scene, name: str) -> None:
+    member = flowers.predict("j", lambda labels: labels)
+    with (flowers.layout.job_predictions("j", "fold1") / name).open("ab") as file:
+        file.truncate(1 << 30)  # a hole: it takes no disk
+    problem = flowers.problem(member)
+    assert f"{name} has 1,024 MB, and for these rows 1 MB are more than enough" in problem
+    assert "write one row for each input row" in problem
+
+
+def test_as_many_digits_as_numbers_have_are_not_too_many(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, tasks.houses(tmp_path / "given", rows=6_000))
+    exact = scene.predict("j", lambda labels: labels.assign(price=labels["price"].map("{:+.40f}".format)))
+    assert scene.value(exact) == pytest.approx(0.0)

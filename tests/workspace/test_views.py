@@ -86,6 +86,17 @@ def test_views_never_share_a_file_with_the_data_given(tmp_path: Path) -> None:
     assert not own & {path.stat().st_ino for path in layout.folder.rglob("*") if path.is_file()}
 
 
+def test_a_link_within_the_data_is_followed_and_views_hold_a_file(tmp_path: Path) -> None:
+    given = tasks.houses(tmp_path / "given")
+    (given / "data" / "first.png").write_bytes(b"picture")
+    (given / "data" / "images").mkdir()
+    (given / "data" / "images" / "1.png").symlink_to("../first.png")
+    layout = new_run(tmp_path)
+    prepare(given, layout)
+    seen = layout.view / "images" / "1.png"
+    assert (seen.read_bytes(), seen.is_symlink()) == (b"picture", False)
+
+
 def test_what_makes_the_task_is_no_data_even_where_it_lies_beside(tmp_path: Path) -> None:
     data = tmp_path / "all"
     given = tasks.houses(tmp_path / "given")
