@@ -1,8 +1,7 @@
 """conda, where the user has it: by its documented command line, which mamba and micromamba keep to.
 
-Packages of conda can bring scripts that conda runs as it puts them in place, outside any sandbox. So only the channels
-that the user's own configuration names are used, wheels come into an environment after conda is done with it, and conda
-gets no key of this process.
+It resolves, from the channels that the user's own configuration names, and downloads. It makes no environment: what
+packages bring would run as it does, outside any sandbox. Their files are put in place by `linking`.
 """
 
 import json
@@ -11,17 +10,20 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from activities.execution import distributions, linking, uv
 from activities.handing import NETWORK, handed_on
 
 PROGRAMS = ("conda", "mamba", "micromamba")
 MARK = "# conda "
 OWN = r"_?(?i:CONDA|MAMBA)(?!.*TOKEN).*"  # variables of its own
 LONGEST = 60 * 60  # seconds
+RECORD = Path("info", "repodata_record.json")
+PASSWORD = re.compile(r"(?<=//)[^/@]+@|/t/[^/]+(?=/)")
 PACKAGE = re.compile(r"[A-Za-z0-9_][\w.-]*( ?(=|==|>=|<=|<|>|!=|~=)[\w.*,<>=!~ +-]+)?")
 
 
@@ -57,14 +59,13 @@ def drafted(
     only = ("--override-channels", "--channel", channel) if channel else ()
     major, minor, _ = platform.python_version_tuple()
     draft = folder / f".conda-{uuid4().hex[:8]}"
+    asked = (f"python={major}.{minor}", *map(_spec, urls), *packages)
     try:
-        _run(
-            *("create", "--yes", "--quiet", "--prefix", str(draft), *only, f"python={major}.{minor}"),
-            *map(_spec, urls),
-            *packages,
-        )
-        listed = _run("list", "--explicit", "--md5", "--prefix", str(draft))
-        yield tuple(line for line in listed.splitlines() if "://" in line and not line.startswith("#")), draft
+        named = _resolved(draft, (*only, *asked))
+        _create("--prefix", str(draft), *only, *named.values(), "--download-only")
+        found = _extracted(dict.fromkeys(named, ""))
+        _link(found, draft)
+        yield tuple(sorted(map(_address, found))), draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -75,9 +76,56 @@ def create(folder: Path, urls: Sequence[str]) -> None:
     file = folder.with_name(f".{folder.name}.txt")
     file.write_text("@EXPLICIT\n" + "".join(f"{url}\n" for url in urls))
     try:
-        _run("create", "--yes", "--quiet", "--prefix", str(folder), "--file", str(file))
+        _create("--prefix", str(folder), "--file", str(file), "--download-only")
     finally:
         file.unlink()
+    _link(_extracted({"-".join(_parts(url)): url.partition("#")[2] for url in urls}), folder)
+    uv.compile_bytecode(distributions.site_packages(folder))  # of packages for any Python, which come without
+
+
+def _create(*words: str) -> str:
+    return _run("create", "--yes", "--quiet", *words)
+
+
+def _resolved(draft: Path, words: Sequence[str]) -> dict[str, str]:
+    """What they come to: how the folder of each package is called, and how conda is asked for exactly it."""
+    told = json.loads(_create("--prefix", str(draft), *words, "--dry-run", "--json"))
+    parts = [(one["name"], one["version"], one.get("build_string") or one["build"]) for one in told["actions"]["LINK"]]
+    return {"-".join(one): "=".join(one) for one in parts}
+
+
+def _extracted(digests: Mapping[str, str]) -> list[Path]:
+    """The folder that each package was extracted to; where its digest is given, of the package that has it."""
+    places = [Path(place) for place in json.loads(_run("info", "--json"))["pkgs_dirs"]]
+    found = {name: place / name for name in digests for place in reversed(places) if _is(place / name, digests[name])}
+    if missing := sorted(digests.keys() - found.keys()):
+        lacks = f"{missing[0]} was downloaded, but is in none of conda's folders of packages as it should be"
+        raise CondaFailed(lacks)
+    return [found[name] for name in digests]
+
+
+def _is(package: Path, digest: str) -> bool:
+    return (package / RECORD).is_file() and digest in ("", _record(package).get("md5"))
+
+
+def _address(package: Path) -> str:
+    """Where a package came from, with its digest; nobody's password."""
+    record = _record(package)
+    digest = f"#{record['md5']}" if "md5" in record else ""
+    return PASSWORD.sub("", record["url"]) + digest
+
+
+def _record(package: Path) -> dict[str, str]:
+    record: dict[str, str] = json.loads((package / RECORD).read_text())
+    return record
+
+
+def _link(packages: Sequence[Path], folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # what conda began there
+    try:
+        linking.link(packages, folder)
+    except linking.BadPackage as error:
+        raise CondaFailed(str(error)) from error
 
 
 def explicit(lock: str) -> tuple[str, ...]:

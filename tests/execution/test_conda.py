@@ -48,7 +48,8 @@ def test_an_environment_of_conda_has_the_wheels_on_top(base: Path, program: Path
 
 def test_a_second_call_needs_no_conda(base: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = environments.extend_by_conda(base, ["tinyconda"], "bio")
-    assert told(program)[1][5:8] == ["--override-channels", "--channel", "bio"]
+    asked = [words for words in told(program) if words[0] == "create" and "--prefix" in words and "--file" not in words]
+    assert all(words[5:8] == ["--override-channels", "--channel", "bio"] for words in asked)
     monkeypatch.delenv("CONDA_EXE")
     monkeypatch.setenv("PATH", "/nowhere")
     assert conda.found() is None
@@ -63,7 +64,7 @@ def test_a_layer_of_wheels_keeps_what_conda_put_there(
     assert answer(made, "import tinyconda, on_conda; print(tinyconda.VALUE)") == "from conda"
     again = environments.extend_by_conda(made, ["tinyconda"])
     assert answer(again, "import tinyconda, on_conda; print(on_conda.VALUE)") == "7"
-    exact = [words for words in told(program) if "tinyconda=2.0=py_0" in words]
+    exact = [words for words in told(program) if "tinyconda=2.0=py_0" in words and "--dry-run" in words]
     assert len(exact) == 1
 
 
@@ -82,6 +83,23 @@ def test_what_conda_cannot_do_is_told_to_the_agent(
     with pytest.raises(ToolFailed, match=problem):
         environments.extend_by_conda(base, [package], channel)
     assert not list(base.parent.glob(".conda-*"))
+
+
+def test_a_package_whose_script_would_run_outside_the_sandbox_is_refused_by_name(base: Path, program: Path) -> None:
+    with pytest.raises(ToolFailed, match=r"scripted-1.0-0 has a script .*bin/.scripted-post-link.sh"):
+        environments.extend_by_conda(base, ["scripted"])
+    assert not (program.parent / "ran").exists()
+    assert not list(base.parent.glob(".conda-*"))
+
+
+def test_a_package_that_is_not_the_one_of_the_lock_is_not_taken(base: Path, program: Path, tmp_path: Path) -> None:
+    """What conda has under that name may be another's by now."""
+    url = fake_conda.url("tinyconda")
+    conda.create(tmp_path / "made", [fake_conda.url("python"), url])
+    record = program.parent / "pkgs" / fake_conda.folder("tinyconda") / conda.RECORD
+    record.write_text(json.dumps({"url": url.partition("#")[0], "md5": "another"}))
+    with pytest.raises(conda.CondaFailed, match=r"tinyconda-2.0-py_0 was downloaded, but is in none"):
+        conda.create(tmp_path / "made", [fake_conda.url("python"), url])
 
 
 def test_without_conda_the_agent_is_told_so(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
