@@ -41,7 +41,7 @@ def obstacle(environment: str, step: Step) -> str | None:
             top = f"/{Path(prefix).parts[1]}"
             return f"the Python at {prefix} cannot be shown in the sandbox, where {top} is taken: use another one"
     for private in (str(Path(environment).parent), *(mount.source for mount in step.mounts)):
-        if shown := _shown_with(private, environment):
+        if shown := shown_with(private, environment):
             return (
                 f"{private} lies below {shown}, which is shown to generated code as a whole, with other runs and "
                 "withheld labels in it: keep the home folder and runs elsewhere"
@@ -49,7 +49,7 @@ def obstacle(environment: str, step: Step) -> str | None:
     return None
 
 
-def _shown_with(private: str, environment: str) -> str | None:
+def shown_with(private: str, environment: str) -> str | None:
     """The folder shown for its own sake that a private one lies below, by whatever names."""
     folders = [folder for folder in (*SYSTEM, *prefixes(environment)) if Path(folder).is_dir()]
     return next((one for one in folders if Path(os.path.realpath(private)).is_relative_to(os.path.realpath(one))), None)

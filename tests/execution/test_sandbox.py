@@ -1,6 +1,7 @@
 """Which sandbox is taken, and what is said where one does not work."""
 
 import logging
+import os
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -77,6 +78,18 @@ def test_the_setting_that_forbids_it_is_named(
     program = fake(tmp_path, "bwrap: No permissions to create a new namespace")
     monkeypatch.setattr(sandbox, "programs", lambda: (program,))
     with pytest.raises(BadInput, match=f"sysctl -w {setting}="):
+        sandbox.choose("bubblewrap")
+
+
+@pytest.mark.skipif(not os.access("/proc/sys/kernel/core_pattern", os.W_OK), reason="only root could write there")
+def test_one_that_leaves_settings_of_the_kernel_open_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bwrap"
+    program.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sandbox, "programs", lambda: (str(program),))
+    with pytest.raises(BadInput, match="could write settings of the kernel"):
         sandbox.choose("bubblewrap")
 
 
