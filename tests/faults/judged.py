@@ -1,11 +1,14 @@
 """What a broken run lost or did twice, by its journals, its jobs and its ledger."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeGuard
 
 from activities.agent.journal import read
-from activities.agent.records import READ, Asking, JournalRecord, Replied, spent
+from activities.agent.records import READ, Asking, JournalRecord, Opened, Replied, spent
 from activities.execution.durable import whole_lines
 from activities.execution.folder import JobFolder
 from activities.workspace.layout import Layout
@@ -66,8 +69,11 @@ def seen(layout: Layout, ledger: list[dict[str, Any]]) -> Seen:
     return Seen(replies(layout), started, ledger)
 
 
-def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]]) -> Loss:
-    """What of the things once seen is not there any more, or was done again."""
+def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]], restarts: int = 0) -> Loss:
+    """What of the things once seen is not there any more, or was done again.
+
+    `restarts` is how often the machine went down: then jobs go on from their own checkpoints, and else never.
+    """
     after, jobs = replies(layout), states(layout)
     gone = {(name, turn) for one in before for name, turns in one.replied.items() for turn in turns - after[name]}
     again = {
@@ -75,12 +81,12 @@ def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]]) -> Lo
         for one in before
         for name, started in one.started.items()
         if name not in jobs or str(jobs[name].started_at) != started
-    }
+    } | {name for name, state in jobs.items() if state.restarts > restarts}
     lost = {place for one in before for place in _changed(one.ledger, ledger, "event")}
     redated = {place for one in before for place in _changed(one.ledger, ledger, "at")} - lost
     gaps = len(ledger) - sum(entry["seq"] == place for place, entry in enumerate(ledger, 1))
     return Loss(
-        asked_again=len(gone) + _asked_again(layout),
+        asked_again=len(gone) + _asked_again(layout) + len(list(_not_taken_over(layout))),
         started_twice=len(again),
         events=len(lost) + gaps,
         redated=len(redated),
@@ -118,6 +124,25 @@ def _asked_again(layout: Layout) -> int:
             if _said(record):
                 known.add(record.turn)
     return again
+
+
+def _not_taken_over(layout: Layout) -> Iterator[tuple[str, int]]:
+    """Replies that were whole when the next attempt began, and that a later attempt does not hold."""
+    for name, found in segments(layout).items():
+        opened = [(segment[0], segment) for segment in found if segment and isinstance(segment[0], Opened)]
+        for number, ((first, segment), (after, _)) in enumerate(pairwise(opened), 1):
+            held = min(later.adopts.get(first.attempt, 0) for later, _ in opened[number:])
+            yield from ((name, place) for place, at in _replied(segment) if place >= held and at < after.at)
+
+
+def _replied(segment: list[JournalRecord]) -> Iterator[tuple[int, datetime]]:
+    """The place of each reply in its segment, and when it came."""
+    asked: datetime | None = None
+    for place, record in enumerate(segment):
+        if isinstance(record, Asking):
+            asked = record.at
+        elif _said(record) and asked is not None:
+            yield place, asked + timedelta(seconds=record.seconds)
 
 
 def _said(record: JournalRecord) -> TypeGuard[Replied]:

@@ -15,13 +15,16 @@ from ops import workers
 from tests.faults import judged
 from tests.faults.judged import Loss, Seen
 from tests.faults.kills import GOES_ON, Struck, strike
+from tests.faults.moments import AGENTS as MOMENTS
 from tests.faults.proxy import Proxy
 from tests.faults.stand import GPU, LOOK, Stand, grown, written
 from workflows.calls import ALIVE, CONTROL
 
 BEYOND = ALIVE.total_seconds() + 5.0  # for a worker to be taken for dead
 TRAINS = 240.0
+RESTART = "machine restarted"
 HANDED_OVER = 10.0
+EACH = 30  # so many kills are enough for each kind of moment to come
 AFTER_RETURN = 15.0  # seconds that work may take to go on, at the median, once a worker is back
 AFTER_DEATH = 30.0  # where another worker is there
 
@@ -45,12 +48,16 @@ class Tries:
         """What is wrong, in words. One call in flight may be lost for each time that a process died."""
         median = statistics.median(self.since_return or self.since_death or [0.0])
         limit = AFTER_RETURN if self.since_return else AFTER_DEATH
+        most = max(self.since_return or self.since_death or [0.0])
+        missed = {moment for moment in MOMENTS if self.asked >= EACH and self.moments and moment not in self.moments}
         wrong = {
             f"it did not deliver: {self.ended}": not self.delivered,
             f"{self.tried} of {self.asked} were tried": self.tried != self.asked,
             f"something was lost or repeated: {self.loss}": not self.loss.nothing,
             f"{self.loss.calls} calls in flight were lost": self.loss.calls > self.tried,
             f"work took {median:.0f} s to go on, at the median; {limit:.0f} is the most": median > limit,
+            f"work once took {most:.0f} s to go on": most > 2 * limit,
+            f"no kill came at: {', '.join(sorted(missed))}": bool(missed),
         }
         return [words for words, holds in wrong.items() if holds]
 
@@ -133,11 +140,14 @@ async def all_killed(scene: Scene, times: int) -> None:
     stand = scene.stand
     for _ in range(times):
         await scene.trains()
-        size, died = await scene.look(), time.time()
+        await scene.look()
+        died = time.time()
         await stand.kill_all()
+        size = written(stand.layout(scene.run))
         await stand.serve()
+        returned = time.time()
         stand.work_all()
-        await scene.goes_on(size, died, time.time())
+        await scene.goes_on(size, died, returned)
 
 
 async def machine_restarted(scene: Scene, times: int) -> None:
@@ -145,13 +155,15 @@ async def machine_restarted(scene: Scene, times: int) -> None:
     stand = scene.stand
     for _ in range(times):
         await scene.trains()
-        size, died = await scene.look(), time.time()
+        await scene.look()
+        died = time.time()
         await stand.kill_all()
         for name in judged.states(stand.layout(scene.run)):
             for process in supervisors(str(stand.layout(scene.run).job(name).resolve())):
                 process.kill()
+        size, returned = written(stand.layout(scene.run)), time.time()
         await stand.brought_up()
-        await scene.goes_on(size, died, time.time())
+        await scene.goes_on(size, died, returned)
         await asyncio.to_thread(workers.shut, stand.settings)
         stand.work_all()
 
@@ -161,11 +173,13 @@ async def told_to_end(scene: Scene, times: int) -> None:
     stand = scene.stand
     for _ in range(times):
         await scene.trains()
-        size, died = await scene.look(), time.time()
+        await scene.look()
+        died = time.time()
         took = await stand.end(GPU, signal.SIGTERM)
         assert took < HANDED_OVER, f"a worker took {took:.0f} s to hand over"
+        size, returned = written(stand.layout(scene.run)), time.time()
         stand.work(GPU)
-        await scene.goes_on(size, died, time.time())
+        await scene.goes_on(size, died, returned)
 
 
 async def frozen(scene: Scene, times: int) -> None:
@@ -254,16 +268,40 @@ async def second_worker(scene: Scene, times: int) -> None:
         stand.workers[GPU] = stand.workers.pop(f"second.{number}")
 
 
+async def delivering(scene: Scene, times: int) -> None:
+    """Workers are killed in turn while the run estimates, trains once more, checks and packs what it delivers."""
+    stand = scene.stand
+    for number in range(times):
+        if not await _delivers(scene):
+            return
+        await scene.look()
+        queue, died = (GPU, CONTROL)[number % 2], time.time()
+        await stand.end(queue, signal.SIGKILL)
+        returned = time.time()
+        stand.work(queue)
+        await scene.answers(died, returned)
+
+
+async def _delivers(scene: Scene) -> bool:
+    """True once the run delivers; False if it has ended by then."""
+    while True:
+        state = await scene.stand.state(scene.run)
+        if state.phase not in ("PREPARING", "EXPLORING"):
+            return state.ended is None
+        await asyncio.sleep(LOOK)
+
+
 FAULTS: dict[str, Fault] = {
     "worker killed at a planned moment": workers_killed,
     "server killed": server_killed,
     "server and workers killed at once": all_killed,
-    "machine restarted": machine_restarted,
+    RESTART: machine_restarted,
     "worker told to end (SIGTERM)": told_to_end,
     "worker frozen, then back": frozen,
     "control worker frozen, then back": steering_frozen,
     "worker cut off, then back": cut_off,
     "one of two workers killed": second_worker,
+    "worker killed while it delivers": delivering,
 }
 
 
@@ -278,7 +316,7 @@ async def staged(faults: Mapping[str, int], home: Path, task: Path, *, minutes: 
             await FAULTS[fault](scene, times)
             done.append(scene.tries)
         state = await stand.ended(run, minutes * 60 + 300)
-        loss = judged.loss(stand.layout(run), before, await stand.ledger(run))
+        loss = judged.loss(stand.layout(run), before, await stand.ledger(run), faults.get(RESTART, 0))
         for tries in done:
             tries.loss, tries.ended = loss, f"{state.phase}: {state.why}"
             tries.delivered = state.phase == "DONE" and state.verified is True

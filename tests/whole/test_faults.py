@@ -16,7 +16,9 @@ FAULTS = {
     "worker frozen, then back": 1,
     "control worker frozen, then back": 1,
     "one of two workers killed": 1,
+    "worker cut off, then back": 1,
     "machine restarted": 1,
+    "worker killed while it delivers": 2,
 }
 
 
