@@ -38,7 +38,7 @@ async def attended(words: str = "starting") -> AsyncIterator[Doing]:
         if details is not None and details.worker_shutdown:
             raise ApplicationError("the worker was shut down; its jobs run on", type="WorkerShutdown") from None
         raise
-    except Exception as error:  # noqa: BLE001  # of whatever kind: it is raised again, named and bounded
+    except Exception as error:  # noqa: BLE001 - of whatever kind: it is raised again, named and bounded
         words = hidden(f"{type(error).__name__}: {error}")[:LONGEST_ERROR]
         raise ApplicationError(words, type=type(error).__name__) from _showable(error)
 

@@ -140,7 +140,7 @@ class Entries:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def look(self, look: Look, now: datetime) -> None:  # noqa: ARG002
+    def look(self, look: Look, now: datetime) -> None:  # noqa: ARG002 - the protocol's
         for entry in look.entries:
             self._console.out(entry.model_dump_json(), highlight=False)
 

@@ -27,14 +27,6 @@ Short = Annotated[str, StringConstraints(max_length=400)]
 Text = Annotated[str, StringConstraints(max_length=8_000)]
 
 
-class Ref(Record):
-    """A file or folder in the run store, by content."""
-
-    digest: str
-    size: int
-    name: str = ""
-
-
 class RunRef(Record):
     """Where a run lives: its id, and its folder on the store that all its workers share."""
 

@@ -287,7 +287,7 @@ class BuildWorkflow:
             self._main.cancel()
 
     @stop.validator
-    def _check_stop(self, how: Stop) -> None:  # noqa: ARG002
+    def _check_stop(self, how: Stop) -> None:  # noqa: ARG002 - a validator has its update's arguments
         self._alive()
         if self._record.state.stop == "now":
             raise ApplicationError("the run is being stopped already", type="BadInput")

@@ -44,7 +44,7 @@ class Policy(Protocol):
 class Greedy:
     """A search policy: pure code over the state."""
 
-    async def decide(self, state: RunState, happenings: Happenings, answers: Answers) -> Turn:  # noqa: ARG002
+    async def decide(self, state: RunState, happenings: Happenings, answers: Answers) -> Turn:  # noqa: ARG002 - the protocol's
         return Turn(greedy.decide(state, board(state, workflow.now())))
 
 

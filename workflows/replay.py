@@ -75,7 +75,7 @@ class _Watch(Interceptor):
 
     def workflow_interceptor_class(
         self,
-        input: WorkflowInterceptorClassInput,  # noqa: ARG002
+        input: WorkflowInterceptorClassInput,  # noqa: ARG002 - the interceptor's signature
     ) -> type[WorkflowInboundInterceptor]:
         watch = self
 

@@ -21,7 +21,7 @@ class Doing:
     def __str__(self) -> str:
         try:
             words = self._words if isinstance(self._words, str) else self._words()
-        except Exception as error:  # noqa: BLE001  # without heartbeats a live worker is taken for dead
+        except Exception as error:  # noqa: BLE001 - without heartbeats a live worker is taken for dead
             words = f"at work ({type(error).__name__})"
         return words[:200]
 

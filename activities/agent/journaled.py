@@ -150,7 +150,7 @@ class Recalled:
         self._results = {record.number: record for record in records if isinstance(record, Result)}
         self._used = 0
 
-    async def ask(self, messages: Sequence[Message]) -> Reply:  # noqa: ARG002
+    async def ask(self, messages: Sequence[Message]) -> Reply:  # noqa: ARG002 - the protocol's
         reply = next(self._replies, None)
         if reply is None:
             raise LimitReached("the journal ends here")

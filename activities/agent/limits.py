@@ -37,7 +37,7 @@ class Limits:
 
     async def until_released(self) -> None:
         """Waits while the run is paused, at most until the deadline. Raises LittleDisk where that is left after it."""
-        while self.held is not None and self.held.exists() and self.seconds_left > 0:  # noqa: ASYNC110  # of another process
+        while self.held is not None and self.held.exists() and self.seconds_left > 0:  # noqa: ASYNC110 - of another process
             await asyncio.sleep(1.0)
         if self.room is not None:
             self.room()

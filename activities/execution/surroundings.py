@@ -65,7 +65,7 @@ def argv(step: Step, environment: str) -> list[str]:
     return [first, *step.argv[1:]]
 
 
-def variables(step: Step, environment: str, given: dict[str, str], *, temporary: str = "/tmp") -> dict[str, str]:  # noqa: S108
+def variables(step: Step, environment: str, given: dict[str, str], *, temporary: str = "/tmp") -> dict[str, str]:  # noqa: S108 - in the sandbox
     """The whole environment of a step: nothing of the host's is passed on."""
     return {
         "PATH": f"{environment}/bin:/usr/local/bin:/usr/bin:/bin",

@@ -99,7 +99,7 @@ def run(
     seed: Seed = None,
     sandbox: Sandbox = None,
     sets: Sets = None,
-    no_form: NoForm = False,  # noqa: ARG001  # as its help says
+    no_form: NoForm = False,  # noqa: ARG001 - as its help says
     detach: Detach = False,
     json: Json = False,
 ) -> int:

@@ -23,7 +23,7 @@ from schemas.state import Answer, ManageRequest
 from tests.agent.requests import TASK
 from tests.agent.storm import Storm, overloaded, sums_up
 from tests.agent.test_context import thinking_fits, whole
-from tests.agent.test_manager import equipment, request  # noqa: F401
+from tests.agent.test_manager import equipment, request  # noqa: F401 - fixtures
 
 LIMIT = 12_000
 LOOK = calls(("read_file", {"path": "data/description.md"}))
@@ -36,7 +36,7 @@ def asks(folder: Path, turn: int, *answers: Answer, **more: object) -> ManageReq
 
 
 @pytest.fixture
-def long(tmp_path: Path, equipment: Equipment) -> Equipment:  # noqa: F811
+def long(tmp_path: Path, equipment: Equipment) -> Equipment:  # noqa: F811 - a fixture by its name
     (tmp_path / "view" / "description.md").write_text("words of the task\n" * 200)
     return replace(equipment, backoff=Backoff(0.0001, 0.0002))
 

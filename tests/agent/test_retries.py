@@ -87,7 +87,7 @@ async def test_waiting_ends_when_it_is_called_off_and_says_meanwhile_what_is_wai
     world = world_of(tmp_path, Storm([], {1: faults}))
     work = asyncio.create_task(world.attempt())
     async with asyncio.timeout(30):
-        while "waits 42 s" not in str(world.doing):  # noqa: ASYNC110
+        while "waits 42 s" not in str(world.doing):  # noqa: ASYNC110 - of another task, which tells nobody
             await asyncio.sleep(0.01)
     assert str(world.doing) == "turn 1: waits 42 s for scripted: overloaded (529), 11th try"
     work.cancel()

@@ -95,7 +95,7 @@ async def test_room_is_waited_for_with_heartbeats_that_say_where_it_lacks(tmp_pa
             environment.cancel()
 
     environment.on_heartbeat = heard
-    with pytest.raises(BaseException):  # noqa: B017, PT011  # cancelled, as nobody makes room
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - cancelled, as nobody makes room
         await environment.run(RoomActivities(host).room, RoomRequest(run=run, folder=str(tmp_path)))
     assert f"MB are free at {tmp_path}" in said[-1]
 

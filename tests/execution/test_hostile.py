@@ -46,7 +46,7 @@ async def nothing_is_left(bench: Bench) -> AsyncIterator[None]:
         Ticket(job="next", devices=("cpu:0",), count=1), priority=1, since=datetime.now(UTC)
     )
     until = time.monotonic() + 5  # the kernel frees it a moment after the process is gone
-    while (lease := place.take()) is None and time.monotonic() < until:  # noqa: ASYNC110  # of another process
+    while (lease := place.take()) is None and time.monotonic() < until:  # noqa: ASYNC110 - of another process
         await asyncio.sleep(0.05)
     assert lease is not None, "the lease is free"
     lease.release()

@@ -128,7 +128,7 @@ class Stand:
     async def struck(self, worker: Worker, *, within: float) -> bool:
         """True once the worker has killed itself; False if its moment did not come in time."""
         until = time.time() + within
-        while worker.alive and time.time() < until:  # noqa: ASYNC110  # of another process
+        while worker.alive and time.time() < until:  # noqa: ASYNC110 - of another process
             await asyncio.sleep(LOOK)
         return not worker.alive
 

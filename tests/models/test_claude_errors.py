@@ -296,7 +296,7 @@ async def test_no_error_and_no_log_shows_the_key(
     for _ in range(7):
         try:
             await claude.ask(REQUEST)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - whatever it raises is looked at
             shown += [*traceback.format_exception(error), repr(error), repr(error.__cause__)]
     shown.append(json.dumps((await claude.ask(REQUEST)).model_dump(mode="json")))
     everything = "\n".join([*shown, caplog.text])

@@ -58,7 +58,7 @@ async def test_a_deadline_that_passes_while_the_machine_is_off_leaves_delivery_a
                 handle = await begin(environment.client, asked)
             before = await until(handle, lambda state: "aggregator" in passing.begun)
         skipped = asyncio.ensure_future(environment.fast_forward(handle, 4 * HOUR))
-        while await environment.get_current_time(handle) < before.clock.started + 3 * HOUR:  # noqa: ASYNC110
+        while await environment.get_current_time(handle) < before.clock.started + 3 * HOUR:  # noqa: ASYNC110 - of the server's own clock
             await asyncio.sleep(0.05)
         async with working(environment.client, stage, [passing]):
             state = await handle.result()

@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn import metrics as sk
 
-HIGHER = {"accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "r2", "quadratic_weighted_kappa"}
 
 
 def canonical(name: str) -> str:
@@ -20,10 +19,6 @@ def canonical(name: str) -> str:
     if plain in ("log_loss", "logloss", "cross_entropy"):
         return "log_loss"
     return plain
-
-
-def higher_is_better(name: str) -> bool:
-    return canonical(name) in HIGHER
 
 
 def of_values(name: str, truth: np.ndarray, predicted: np.ndarray) -> float:
