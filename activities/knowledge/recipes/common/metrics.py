@@ -4,7 +4,6 @@ import numpy as np
 from sklearn import metrics as sk
 
 
-
 def canonical(name: str) -> str:
     """One name for each metric however it is spelt, `rmse` for an unknown one of numbers."""
     plain = name.lower().replace("-", "_").replace(" ", "_")
