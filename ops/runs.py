@@ -1,5 +1,6 @@
 """Runs as commands see them: found by a prefix, read from Temporal while a worker answers, else from their folder."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import NondeterminismError
 
 from activities.answers import answered
 from activities.errors import BadInput
@@ -133,15 +135,16 @@ async def _page(client: Client, run: str, after: int) -> list[LedgerEntry]:
 
 
 async def _asked(ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
-    """The answer to a query; None where nobody is there to give it."""
+    """The answer to a query; None where nobody is there who can give it, while its history can still be read."""
     try:
-        return await answered(ask)
+        async with asyncio.timeout(ANSWER.total_seconds()):
+            return await answered(ask)
+    except (TimeoutError, WorkflowQueryFailedError):
+        return None
     except RPCError as error:
         if error.status in SILENT:
             return None
         raise
-    except WorkflowQueryFailedError as error:
-        raise CommandFailed(f"the run's workflow cannot answer: {error}") from error
 
 
 async def ledger(settings: Settings, client: Client | None, run: str) -> list[LedgerEntry]:
@@ -160,7 +163,12 @@ async def _recorded(client: Client | None, run: str, written: list[LedgerEntry])
     """The ledger as it was written, or as the server's history gives it where that is further."""
     if client is None or (written and isinstance(written[-1].event, RunEnded)):
         return written
-    return max(written, await replaying.derived(client, run), key=len)
+    try:
+        return max(written, await replaying.derived(client, run), key=len)
+    except (NondeterminismError, RuntimeError) as error:
+        if written:
+            return written
+        raise CommandFailed(f"the history of {run} is of another version of this code: {error}") from error
 
 
 def read_ledger(where: Layout) -> list[LedgerEntry]:
