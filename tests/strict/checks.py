@@ -7,7 +7,7 @@ from typing import Any
 from tests.strict import cache, tokens
 from tests.strict.models import Ability
 from tests.strict.pictures import check_pictures
-from tests.strict.prompt import Json, Prompt
+from tests.strict.prompt import PAUSED, Json, Prompt
 from tests.strict.refusals import Refused, invalid
 from tests.strict.thinking import active, check_manual, check_settings
 from tests.strict.turns import check_calls, check_order
@@ -65,6 +65,7 @@ def check_request(body: Json, prompt: Prompt, ability: Ability, *, goes_on: bool
     check_settings(body, ability)
     _check_numbers(body, ability)
     _check_tools(body, ability)
+    _check_blocks(prompt, ability)
     check_order(body["messages"], ability, goes_on=goes_on)
     check_calls(prompt)
     check_manual(body, prompt)
@@ -94,6 +95,13 @@ def _check_tools(body: Json, ability: Ability) -> None:
         if tool.get("allowed_domains") and tool.get("blocked_domains"):
             raise invalid(f"tools.{number}: only one of allowed_domains and blocked_domains may be given")
     _check_choice(body, ability, declared)
+
+
+def _check_blocks(prompt: Prompt, ability: Ability) -> None:
+    """A server without tools of its own knows nothing of what comes of them."""
+    for placed in prompt.blocks:
+        if not ability.searches and placed.kind in PAUSED:
+            raise invalid(f"{placed.path}.type: Input should be 'text', 'image', 'tool_use' or 'tool_result'")
 
 
 def _check_choice(body: Json, ability: Ability, declared: list[str]) -> None:

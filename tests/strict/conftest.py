@@ -1,4 +1,4 @@
-"""A strict server for one test, with a mind of the test's own, and agents that are asked there."""
+"""A strict server for one test, with a mind of the test's own, and agents and runs that are served there."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from activities.models.factory import Models
 from tests.strict.minds import ScriptMind
+from tests.strict.runs import Run, Runs
 from tests.strict.server import Serve, serving
 from tests.strict.service import Service
 from tests.strict.sessions import Agents
+from tests.tools.conftest import prepared as prepared  # a prepared run, and an agent's bench in it
+from tests.tools.conftest import work as work
 
 
 @pytest.fixture
@@ -30,3 +34,17 @@ async def agents(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     made = Agents(tmp_path, serve, monkeypatch)
     yield made
     await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def runs(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runs]:
+    models = Models()
+
+    def made(service: Service) -> Run:
+        server = serve(service)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "a-key")
+        return Run(tmp_path, server, models)
+
+    yield made
+    await models.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from activities.models.claude.abilities import abilities
 from activities.models.claude.address import Address, Platform
-from activities.models.claude.unsearched import unsearched
+from activities.models.claude.unsearched import finished, unsearched
 from schemas.message import Message, ModelRequest, TextBlock
 from schemas.role import searches
 
@@ -27,7 +27,7 @@ def wire(request: ModelRequest, address: Address) -> dict[str, Any]:
     effort = able.effort(request.effort)
     tools = _tools(request)
     lacking = request.web_searches > 0 and not searches(request.model)
-    conversation = unsearched(request.messages) if lacking else request.messages
+    conversation = unsearched(request.messages) if lacking else finished(request.messages)
     arguments: dict[str, Any] = {
         "model": address.name,
         "max_tokens": request.max_tokens,

@@ -1,7 +1,7 @@
 """A conversation in which the web was searched, for a model that cannot: a fallback on another platform.
 
 The API refuses blocks of a tool that a request does not declare, and what they hold can be read nowhere else. Thinking
-came under that tool too, and is left out with them.
+came under that tool too, and is left out with them. Back at a model that can, searches that nobody finished are left out.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from schemas.message import AnyBlock, Message, OtherBlock, TextBlock
 
 THINKING = ("thinking", "redacted_thinking")
+USE, RESULT = "server_tool_use", "web_search_tool_result"
 GO_ON = Message(role="user", content=(TextBlock(text="The web cannot be searched any more: go on without."),))
 
 
@@ -17,6 +18,26 @@ def unsearched(messages: Sequence[Message]) -> list[Message]:
     told = [Message(role=one.role, content=_told(one)) for one in messages]
     kept = [one for one in told if one.content]
     return [*kept, GO_ON] if kept and kept[-1].role == "assistant" else kept
+
+
+def finished(messages: Sequence[Message]) -> list[Message]:
+    """Without searches that were left open where a model that cannot search went on; the last message may wait for one.
+
+    The API refuses them without their results.
+    """
+    found = {block.model_dump().get("tool_use_id") for one in messages for block in _blocks(one, RESULT)}
+    return [*(_without_open(one, found) for one in messages[:-1]), *messages[-1:]]
+
+
+def _without_open(message: Message, found: set[object]) -> Message:
+    open_ = [block for block in _blocks(message, USE) if block.model_dump().get("id") not in found]
+    if not open_:
+        return message
+    return Message(role=message.role, content=tuple(block for block in message.content if block not in open_))
+
+
+def _blocks(message: Message, kind: str) -> list[AnyBlock]:
+    return [block for block in message.content if block.type == kind]
 
 
 def _told(message: Message) -> tuple[AnyBlock, ...]:
