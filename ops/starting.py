@@ -1,6 +1,7 @@
 """Starting a run: everything is checked before anything is started, and what could not start leaves nothing behind."""
 
 import asyncio
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from temporalio.service import RPCError
 
 from activities.confinement import confinement
 from activities.errors import BadInput
+from activities.execution import surroundings
 from activities.execution.room import Room
 from ops import server, stack, staging, telemetry
 from ops.asked import Asked, Spec
@@ -44,6 +46,8 @@ async def start(settings: Settings, asked: Asked, spec: Spec, playground: Path |
 async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, playground: Path | None) -> Started:
     if not configured():  # elsewhere, it is the workers' hosts that run the code; preparation asks there
         await asyncio.to_thread(confinement, spec.settings)
+    if spec.settings.sandbox != "none":
+        _out_of_sight(settings.home, asked.task, asked.data, playground)
     with tempfile.TemporaryDirectory(prefix="aibuildai-") as folder:
         staged = staging.stage(asked, Path(folder) / "task")
         staging.check(staged, spec.settings.seed)
@@ -64,6 +68,13 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
         staging.unplace(settings, made)
         raise
     return Started(made, where, client, up.notes)
+
+
+def _out_of_sight(*private: Path | None) -> None:
+    """BadInput where labels or runs lie in what every sandbox shows as a whole."""
+    for path in private:
+        if path is not None and (shown := surroundings.shown_with(str(path.expanduser()), sys.prefix)):
+            raise BadInput(f"{path} lies below {shown}, which generated code can read as a whole: keep it elsewhere")
 
 
 def _roomy(settings: Settings, playground: Path | None) -> None:

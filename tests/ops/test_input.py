@@ -52,6 +52,7 @@ def here(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         (["TASK", "--set", "sedd=3"], "did you mean seed"),
         (["TASK", "--policy", "genius"], "genius"),
         (["TASK", "--candidates", "0"], "candidates"),
+        (["TASK", "--data-dir", "/usr/lib"], "/usr/lib lies below /usr, which generated code can read as a whole"),
         (["TASK", "--data-dir", "/no/data"], "/no/data: there is no such folder"),
         (["TASK", "--instruction", "@/no/text"], "@/no/text cannot be read"),
         (["TASK", "--colour", "red"], "--colour"),
