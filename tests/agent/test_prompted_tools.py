@@ -79,11 +79,11 @@ def test_a_prompt_names_every_tool_of_its_role_and_no_other(kind: str, tmp_path:
     assert named & every == set(tools(kind, tmp_path))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_call_that_a_prompt_shows_has_arguments_that_the_tool_takes(kind: str, tmp_path: Path) -> None:
-    mine = tools(kind, tmp_path)
-    for name, arguments in CALLED.findall(prompting.system(request(kind))):
-        properties = mine[name].spec.input_schema["properties"]
+def test_a_call_that_a_prompt_shows_has_arguments_that_the_tool_takes(tmp_path: Path) -> None:
+    shown = [(kind, *call) for kind in KINDS for call in CALLED.findall(prompting.system(request(kind)))]
+    assert shown, "the manager's prompt shows each of its decisions"
+    for kind, name, arguments in shown:
+        properties = tools(kind, tmp_path)[name].spec.input_schema["properties"]
         assert set(filter(None, arguments.split(", "))) <= set(properties), name
 
 

@@ -143,6 +143,7 @@ async def test_with_too_little_time_for_anything_it_finishes() -> None:
 async def test_a_short_run_tunes_with_all_of_its_time() -> None:
     reply = await decide(candidate(1), candidate(2), seconds=200, max_candidates=2)
     minutes = [use.input["minutes"] * 60 for use in reply.tool_uses]
+    assert len(minutes) == 2
     assert all(0.9 * 200 <= each <= 200 for each in minutes)
 
 
@@ -230,7 +231,7 @@ async def test_a_tune_whose_last_training_never_ended_gets_more_time_instead_of_
 
 async def test_no_slot_idles_while_a_candidate_waits_for_its_next_step() -> None:
     """Whenever it waits with room, nobody is left who was never trained."""
-    run = Simulation(minutes=10, candidates=3)
+    run, waits = Simulation(minutes=10, candidates=3), 0
     while run.finished is None and run.elapsed < 300:
         seen = len(run.decided)
         await run.run(until=lambda now, seen=seen: len(now.decided) > seen)  # type: ignore[misc]
@@ -238,6 +239,8 @@ async def test_no_slot_idles_while_a_candidate_waits_for_its_next_step() -> None
             idle = [c for c in run.state.candidates.values() if c.best is None and c.status != "discarded"]
             at_work = {flight.candidate for flight in run.state.in_flight.values()}
             assert all(card.number in at_work for card in idle)
+            waits += 1
+    assert waits, "it waited at some time"
 
 
 async def test_nothing_at_all_works_and_it_ends() -> None:

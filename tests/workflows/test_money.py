@@ -95,6 +95,7 @@ async def test_the_playbook_is_told_nothing_of_money_and_of_the_web(client: Clie
     async with staged(client, stage) as queue:
         await (await start(client, queue, bounded(spec(candidates=1, record=True), dollars=10.0))).result()
     for role in (*ROLES, "aggregator"):
+        assert stage.requests(role), role
         for request in stage.requests(role):
             assert (request.caps, request.record, request.replay) == (Caps(), False, None)
             assert not getattr(request, "web", False)
@@ -104,7 +105,7 @@ async def test_the_web_is_shut_off_where_the_run_says_so(client: Client) -> None
     stage = Stage()
     async with staged(client, stage) as queue:
         await (await start(client, queue, spoken(candidates=1, web=False))).result()
-    assert not any(request.web for request in stage.requests("designer"))
+    assert {request.web for request in stage.requests("designer")} == {False}
 
 
 @pytest.mark.parametrize(
