@@ -25,7 +25,8 @@ class Step(Record):
     `argv` is as seen inside the sandbox; `python` as its first word stands for the environment's interpreter. With
     `expect`, those files (host paths) must exist and hold something afterwards, else the step failed. A `sealed` step
     may have seen withheld inputs: of its log only frames and the exception's type are shown to agents. A `spread` step
-    that has several GPUs runs as one process on each, started by torchrun.
+    that has several GPUs runs as one process on each, started by torchrun. An `offline` one has no network, even
+    where the job has.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Step(Record):
     environment: dict[str, str] = Field(default_factory=dict)
     expect: tuple[str, ...] = ()
     sealed: bool = False
+    offline: bool = False
     spread: bool = False
 
 

@@ -11,7 +11,7 @@ from activities.workspace.pretrained import shown
 from activities.workspace.repository import Repository
 from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest
-from schemas.job import Mount, Step
+from schemas.job import JobState, Mount, Step
 
 REPOSITORY, DATA, OUT, MODEL, PREDICTIONS = "/repository", "/data", "/out", "/model", "/predictions"
 
@@ -78,6 +78,12 @@ def emptied_step(name: str, parts: Bundle, inputs: Path, folder: Path, seconds: 
     return _inference(name, parts.code, parts.model_mounts(empty), inputs, folder / "predictions", seconds, sealed=True)
 
 
+def failed_by_itself(state: JobState, name: str) -> bool:
+    """True if all went well up to that step, which then ended of its own accord: a time-out proves nothing."""
+    last = state.steps[-1] if state.steps else None
+    return state.phase == "failed" and last is not None and last.name == name and last.exit_code is not None
+
+
 def _inference(
     name: str, code: Path, models: tuple[Mount, ...], inputs: Path, predictions: Path, seconds: float, *, sealed: bool
 ) -> Step:
@@ -98,6 +104,7 @@ def _inference(
         seconds=seconds,
         expect=(str(predictions / "predictions.csv"),),
         sealed=sealed,
+        offline=True,  # else it could fetch its predictions
     )
 
 

@@ -69,7 +69,7 @@ class StepRun:
             environment=self.spec.environment,
             variables=devices.variables(lease.devices, self.of_host, lease.slices),
             devices=lease.devices,
-            network=self.spec.network and not step.sealed,  # what has seen withheld rows tells nobody
+            network=self.spec.network and not (step.sealed or step.offline),  # what has seen withheld rows tells nobody
             limits=self.spec.limits,
             label=self._label,
         )

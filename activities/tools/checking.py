@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from activities.delivery.bundle import DATA, OUT, REPOSITORY, Bundle, emptied_step, predict_step, train_step
+from activities.delivery.bundle import (
+    DATA,
+    OUT,
+    REPOSITORY,
+    Bundle,
+    emptied_step,
+    failed_by_itself,
+    predict_step,
+    train_step,
+)
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
@@ -50,7 +59,9 @@ class Checking:
         check = (
             "Does on a sample of the data what the system will do at the end: trains with --quick on at most "
             f"{FIT_ROWS} rows (a task that is no table: on all that you see), predicts at most {INPUT_ROWS} other "
-            "rows, and again with rows shuffled, fewer rows and new ids, and with the model emptied, which must fail. "
+            "rows, and again with rows shuffled, fewer rows and new ids, then rows of new combinations (the later half "
+            "of the columns from another row, as long as there are two), which must be predicted from their features "
+            "like any others, and with the model emptied, which must fail. Inference never has a network. "
             f"Training may take {TRAIN_SECONDS:.0f} s, each prediction {PREDICT_SECONDS:.0f} s. Returns `passed`, a "
             "finding for each part, and where it failed the end of the log. report_code is accepted only after a "
             "check passed on the code as it is."
@@ -134,7 +145,7 @@ class Checking:
         """What is wrong, if anything is, and each finding in words."""
         if state.phase == "done":
             return "inference wrote predictions with its model emptied: it must use what is in --model", ()
-        if not _failed_as_it_must(state):
+        if not failed_by_itself(state, EMPTIED):
             return state.problem or f"the check {state.phase}", ()
         task, classes = self._bench.task, read_classes(self._bench.layout)
         sealed = unseen(self._bench.layout, task)
@@ -159,12 +170,6 @@ def _noted(task: Task, folder: Path) -> Iterator[str]:
     alone = task.metric.predicts == "label" and len(task.targets) == 1
     if alone and not (folder / ORIGINAL / PROBABILITIES).is_file():
         yield "noted: there is no probabilities.csv beside the labels, so a blend can only take votes of this candidate"
-
-
-def _failed_as_it_must(state: JobState) -> bool:
-    """True if all went well until the model was emptied, and inference then ended by itself."""
-    last = state.steps[-1] if state.steps else None
-    return state.phase == "failed" and last is not None and last.name == EMPTIED and last.exit_code is not None
 
 
 def _perturbed(inputs: Path, task: Task, folder: Path) -> tuple[verify.Perturbed, ...]:

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from activities.errors import ToolFailed
-from activities.execution.walking import printable
 
 LONGEST_KEPT = 16_000  # bytes of a line
 CHUNK = 1 << 20
@@ -80,7 +79,7 @@ def _line(file: BinaryIO) -> Line | None:
 
 
 def files_beneath(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:
-    """Path from the folder as it can be shown, and size, of each plain file at or below a path of it, in order."""
+    """Path from the folder, and size, of each plain file at or below a path of it, in order."""
     start = folder.joinpath(*parts)
     if any(path.is_symlink() for path in (start, *start.parents) if path.is_relative_to(folder) and path != folder):
         return
@@ -91,7 +90,7 @@ def files_beneath(folder: Path, parts: tuple[str, ...] = ()) -> Iterator[tuple[s
         for name in sorted(names):
             facts = Path(base, name).lstat()
             if stat.S_ISREG(facts.st_mode):
-                yield printable(Path(base, name).relative_to(folder).as_posix()), facts.st_size
+                yield Path(base, name).relative_to(folder).as_posix(), facts.st_size
 
 
 def end_of(text: str, characters: int) -> str:

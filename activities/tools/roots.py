@@ -41,10 +41,13 @@ class Folder:
         self._folder = folder
 
     async def files(self, parts: Parts) -> list[tuple[str, int]]:
-        return await asyncio.to_thread(lambda: list(files_beneath(self._folder, parts)))  # there may be a million
+        return await asyncio.to_thread(self._files, parts)  # there may be a million
 
     async def open(self, parts: Parts) -> BinaryIO:
         return open_beneath(self._folder, parts)
+
+    def _files(self, parts: Parts) -> list[tuple[str, int]]:
+        return [(printable(path), size) for path, size in files_beneath(self._folder, parts)]
 
 
 class OneFile:

@@ -2,7 +2,8 @@
 
 `perturbed` makes views of the same rows in another order, of fewer rows, and under other ids; `compare` holds what was
 predicted for them against the original predictions. Numbers may differ as sums of floats do that were added in another
-order; what depends on other rows or on ids differs by far more.
+order; what depends on other rows or on ids differs by far more. A last view has rows of new combinations of values,
+which must be predicted at all.
 """
 
 import json
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from activities.errors import ToolFailed
 from activities.workspace.predictions import Classes, Predictions, read_predictions
+from activities.workspace.recombine import recombined, remembered
 from activities.workspace.settle import id_texts
 from activities.workspace.tables import Table, read_table, write_table
 from activities.workspace.views import TEST_NAME, link, sample_for
@@ -29,6 +31,7 @@ _RELATIVE, _ABSOLUTE = 1e-4, 1e-6  # float32 carries 7 digits, of which batched 
 _OF_SPREAD = 1e-5  # numbers near 0 have no digits to lose: their error is that of the summands
 _FREE = 0.001  # rows that may differ: a tree's threshold or a tie can fall the other way by such an error
 _FEWER = 0.5
+_UNSEEN = "new combinations"
 _WHY = {
     "shuffled": "predictions must not depend on the order of rows",
     "fewer rows": "predictions must not depend on which other rows are there",
@@ -39,7 +42,7 @@ _WHY = {
 
 @dataclass(frozen=True)
 class Perturbed:
-    """A view of the same rows in another guise. `renamed` maps its ids to those of the original view."""
+    """A view of the same rows in another guise, `renamed` from its ids to the original's; or of new rows."""
 
     name: str
     view: Path
@@ -75,7 +78,10 @@ def sampled(view: Path, task: Task, folder: Path, rows: int, *, seed: int = 0) -
 
 
 def perturbed(inputs: Path, task: Task, folder: Path, *, seed: int = 0) -> tuple[Perturbed, ...]:
-    """Views that must give the same predictions; none where the task says that rows depend on each other."""
+    """Views that must give the same predictions, and one of new rows, where the features give any.
+
+    None where the task says that rows depend on each other.
+    """
     if task.rows_depend or task.kind == "custom":
         return ()
     table = read_table(inputs / (task.test or TEST_NAME))
@@ -90,6 +96,10 @@ def perturbed(inputs: Path, task: Task, folder: Path, *, seed: int = 0) -> tuple
         renamed = _renamed(table, task.id, fresh)
         view = _view(inputs, task, folder, "new ids", renamed)
         made.append(Perturbed("new ids", view, dict(zip(id_texts(renamed, task.id), ids, strict=True))))
+        unseen = recombined(table, [name for name in table.columns if name != task.id], random)
+        if unseen is not None:
+            named = _renamed(unseen, task.id, fresh[: len(unseen.rows)])
+            made.append(Perturbed(_UNSEEN, _view(inputs, task, folder, _UNSEEN, named), {}))
     return tuple(made)
 
 
@@ -107,7 +117,7 @@ def compare(
         first = read_predictions(original, task, input_ids(inputs, task), classes, sealed=sealed)
     except ToolFailed as error:
         return [Finding(name="format", passed=False, detail=str(error))]
-    findings = [_compared(task, classes, first, view, folder) for view, folder in again]
+    findings = [_judged(task, classes, first, view, folder) for view, folder in again]
     if task.kind == "custom":
         findings.append(Finding(name="row by row", passed=True, detail="not checked: the task is no table"))
     elif task.rows_depend:
@@ -179,12 +189,22 @@ def _linked(source: str, target: str) -> str:
     return target
 
 
-def _compared(task: Task, classes: Classes, first: Predictions, view: Perturbed, folder: Path) -> Finding:
-    ids = input_ids(view.view, task)
+def _judged(task: Task, classes: Classes, first: Predictions, view: Perturbed, folder: Path) -> Finding:
     try:
-        second = read_predictions(folder, task, ids, classes)
+        second = read_predictions(folder, task, input_ids(view.view, task), classes)
     except ToolFailed as error:
         return Finding(name=view.name, passed=False, detail=str(error))
+    return _compared(task, classes, first, view, second) if view.renamed else _unseen(first, view, second)
+
+
+def _unseen(first: Predictions, view: Perturbed, second: Predictions) -> Finding:
+    problem = remembered(first, second)
+    detail = problem or f"{len(second.ids)} rows that nobody has seen are predicted"
+    return Finding(name=view.name, passed=problem is None, detail=detail)
+
+
+def _compared(task: Task, classes: Classes, first: Predictions, view: Perturbed, second: Predictions) -> Finding:
+    ids = second.ids
     place = {one: row for row, one in enumerate(first.ids)}
     rows = np.array([place[view.renamed[one]] for one in ids])
     differs = np.zeros(len(ids), dtype=bool)

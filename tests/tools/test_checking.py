@@ -53,7 +53,7 @@ async def test_code_that_keeps_the_contract_passes_and_can_be_reported(work: Wor
     checked = await check(work)
     assert checked.problem is None
     assert checked.passed
-    assert [finding.split(":")[0] for finding in checked.findings] == ["passed"] * 5 + ["noted"]
+    assert [finding.split(":")[0] for finding in checked.findings] == ["passed"] * 6 + ["noted"]
     assert checked.findings[-1] == "noted: metrics.jsonl tells of valid_rmse"
     assert (await report(work)).check == checked.job
 

@@ -223,6 +223,11 @@ async def test_names_that_are_no_text_are_listed_and_lead_to_their_files(work: W
         await work.use(reading(work).tools(), "view_image", path=r"results/coder.1.1.j1/run/\udcff.png")
 
 
+async def test_data_whose_names_are_no_text_is_listed(work: Work) -> None:
+    work.bench.worktree.joinpath(os.fsdecode(b"caf\xe9.txt")).write_text("x")
+    assert r"caf\udce9.txt" in await listed(work)
+
+
 async def test_a_closed_folder_hides_its_pictures_and_nothing_else(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the job runs; only root is let in whatever a mode says."""
     out = work.bench.layout.job_out("coder.1.1.j1", "run")

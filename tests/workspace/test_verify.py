@@ -12,6 +12,8 @@ from activities.workspace.layout import Layout
 from activities.workspace.parts import final_part
 from activities.workspace.predictions import read_classes
 from activities.workspace.prepare import prepare
+from activities.workspace.recombine import recombined
+from activities.workspace.tables import Table
 from activities.workspace.verify import check_predictions, compare, fresh_ids, perturbed, sampled
 from schemas.delivery import Finding
 from schemas.task import Task
@@ -63,6 +65,7 @@ def test_what_depends_on_the_row_alone_passes(houses: Scene) -> None:
         "shuffled": True,
         "fewer rows": True,
         "new ids": True,
+        "new combinations": True,
     }
 
 
@@ -83,6 +86,50 @@ def test_what_depends_on_the_id_fails(houses: Scene) -> None:
     found = houses.findings(lambda table: by_row(table) + table["id"].to_numpy() / 100)
     assert (found["new ids"].passed, found["shuffled"].passed) == (False, True)
     assert "must not depend on the id" in found["new ids"].detail
+
+
+def test_what_is_looked_up_fails(houses: Scene) -> None:
+    known = pd.read_csv(houses.inputs / "test.csv")
+    table = dict(zip(zip(known["a"], known["b"], strict=True), by_row(known), strict=True))
+    found = houses.findings(
+        lambda rows: np.array([table.get(key, 12.0) for key in zip(rows["a"], rows["b"], strict=True)])
+    )
+    assert [name for name, finding in found.items() if not finding.passed] == ["new combinations"]
+    assert "have the same prediction" in found["new combinations"].detail
+
+
+def test_what_is_one_for_all_rows_anyway_passes(houses: Scene) -> None:
+    """A poor model, as a first baseline is, but a model."""
+    found = houses.findings(lambda rows: np.full(len(rows), 12.0))
+    assert all(finding.passed for finding in found.values())
+
+
+def test_a_model_of_one_column_passes_whichever_half_it_is_in(houses: Scene) -> None:
+    for column in ("a", "b"):
+        scene = Scene(houses.folder / column, tasks.houses(houses.folder / column / "given", tests=200))
+        middle = pd.read_csv(scene.inputs / "test.csv")[column].median()
+        found = scene.findings(lambda rows, name=column, cut=middle: (rows[name] > cut).to_numpy(dtype=float))
+        assert all(finding.passed for finding in found.values())
+
+
+def test_rows_of_new_combinations_are_of_the_columns_values_and_unlike_any_row(houses: Scene) -> None:
+    (unseen,) = (
+        view
+        for view in perturbed(houses.inputs, houses.task, houses.folder / "views")
+        if view.name == "new combinations"
+    )
+    before, made = pd.read_csv(houses.inputs / "test.csv"), pd.read_csv(unseen.view / "test.csv")
+    assert list(made.columns) == list(before.columns)
+    assert not set(made["id"]) & set(before["id"])
+    assert set(made["a"]) <= set(before["a"])
+    assert set(made["b"]) <= set(before["b"])
+    assert not {*zip(made["a"], made["b"], strict=True)} & {*zip(before["a"], before["b"], strict=True)}
+
+
+@pytest.mark.parametrize("columns", [["id", "a"], ["id"]])
+def test_without_columns_to_combine_there_are_no_new_rows(columns: list[str]) -> None:
+    rows = pd.DataFrame({name: [f"{name}{row}" for row in range(100)] for name in columns})
+    assert recombined(Table("test.csv", rows), columns[1:], np.random.default_rng(0)) is None
 
 
 def test_sums_of_floats_in_another_order_pass(houses: Scene) -> None:
