@@ -78,6 +78,7 @@ class Use(Record):
     gpu_percent: float | None = None  # mean over the devices; None where no GPU was leased or could be asked
     gpu_memory_mb: float | None = None
     peak_gpu_memory_mb: float | None = None
+    gpu_shared: bool = False  # other jobs could have parts of the GPUs: the numbers are of all together
 
 
 class Sample(Record):

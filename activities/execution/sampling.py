@@ -9,10 +9,11 @@ MOST = 60
 
 
 class Sampler:
-    """Fed at every look at the step's processes."""
+    """Fed at every look at the step's processes. `shared`: other jobs may have parts of its GPUs."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, *, shared: bool = False) -> None:
         self._step = step
+        self._shared = shared
         self._every = FIRST_EVERY
         self._last = 0.0
         self._cpu_seconds = 0.0
@@ -41,6 +42,7 @@ class Sampler:
             gpu_percent=round(self._areas["gpu_percent"] / with_gpu, 1) if with_gpu else None,
             gpu_memory_mb=round(self._areas["gpu_memory_mb"] / with_gpu, 1) if with_gpu else None,
             peak_gpu_memory_mb=round(self._peak_gpu_memory, 1) if with_gpu else None,
+            gpu_shared=self._shared and bool(with_gpu),
         )
 
     def _take(self, at: float, usage: Usage, gpu: Reading | None) -> None:

@@ -48,7 +48,7 @@ class StepRun:
         if missing:
             lacks = f"what it needs is not there: {', '.join(Path(path).name for path in missing)}"
             return StepState(name=self.step.name, problem=lacks)
-        sampler = Sampler(self.step.name)
+        sampler = Sampler(self.step.name, shared=self.lease.slices < devices.SLICES)
         group = cgroups.group(self._label, self.spec.limits) if self.sandbox.in_own_processes else None
         try:
             ending = self._watched(group, sampler)

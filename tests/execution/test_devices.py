@@ -162,6 +162,17 @@ async def test_use_of_processor_memory_and_gpu_is_in_the_record(bench: Bench, tw
     assert state == JobState.model_validate_json(json.dumps(state.model_dump(mode="json")))
 
 
+@pytest.mark.parametrize(("memory", "shared"), [(None, False), (20_000, True)])
+async def test_the_record_says_where_the_numbers_of_a_gpu_are_of_all_who_share_it(
+    bench: Bench, two_gpus: None, memory: int | None, shared: bool
+) -> None:
+    bench.jobs = bench.another(devices=GPUS)
+    state = await bench.run("import time\ntime.sleep(1.5)\n", device_memory_mb=memory)
+    use = state.steps[0].use
+    assert use is not None
+    assert (use.peak_gpu_memory_mb, use.gpu_shared) == (1000.0, shared)
+
+
 def test_however_long_a_step_runs_its_samples_stay_few() -> None:
     sampler = Sampler("train")
     for second in range(20_000):

@@ -23,6 +23,11 @@ from workflows import ledger
 pytestmark = pytest.mark.timeout(60)
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "ANSWER", timedelta(seconds=1))
+
+
 @workflow.defn(name="Build")
 class Broken:
     """What a defect does: each step of the workflow fails, and is tried again."""
@@ -45,10 +50,7 @@ def worker(client: Client, queue: str, code: type) -> Worker:
     return Worker(client, task_queue=queue, workflows=[code], workflow_runner=UnsandboxedWorkflowRunner())
 
 
-async def test_a_run_whose_steps_fail_is_read_from_its_history(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runs, "ANSWER", timedelta(seconds=2))
+async def test_a_run_whose_steps_fail_is_read_from_its_history(client: Client, tmp_path: Path) -> None:
     home = Settings.load(tmp_path, {})
     async with staged(client, Stage()) as queue:
         handle = await start(client, queue, spec())
@@ -62,9 +64,7 @@ async def test_a_run_whose_steps_fail_is_read_from_its_history(
     await handle.terminate()
 
 
-async def test_a_worker_that_always_has_a_task_to_do_first_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "ANSWER", timedelta(seconds=1))
-
+async def test_a_worker_that_always_has_a_task_to_do_first_is_as_none() -> None:
     async def refused() -> RunState:
         raise WorkflowQueryFailedError(ASK_AGAIN)
 
@@ -73,8 +73,7 @@ async def test_a_worker_that_always_has_a_task_to_do_first_is_as_none(monkeypatc
     assert time.monotonic() - began < 3
 
 
-async def test_a_worker_that_was_stopped_as_it_answers_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "ANSWER", timedelta(seconds=0.2))
+async def test_a_worker_that_was_stopped_as_it_answers_is_as_none() -> None:
     assert await runs._asked(asyncio.Event().wait) is None
 
 
