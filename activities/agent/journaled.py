@@ -17,6 +17,8 @@ from schemas.message import Message, Reply, ToolUseBlock
 
 SIZES = (16_000, 32_000, 64_000)  # tokens of a reply: one that is cut off is asked for again, larger
 
+SUMMED_UP = ("end_turn", "stop_sequence", "max_tokens")  # else its words lead to a tool or a search, or are none
+
 
 class Journaled:
     """Around a live agent. Turns and tool calls are counted as the conversation goes, so that a count names each."""
@@ -82,9 +84,8 @@ class Journaled:
         replied = await self._reply(
             self._live.minds, self._sizes[0], lambda: self._keeping.asked_to_sum_up(messages), lambda _reply: "summary"
         )
-        usable = replied is not None and replied.reply.stop_reason not in ("refusal", "context_window")
-        text = replied.reply.text if replied is not None and usable else ""
-        return self._keeping.summed_up(messages, self.turns, text)
+        told = replied is not None and replied.reply.stop_reason in SUMMED_UP
+        return self._keeping.summed_up(messages, self.turns, replied.reply.text if replied and told else "")
 
     async def _squeeze(self, messages: Sequence[Message], *, replied: bool) -> None:
         """Makes smaller what does not fit, unless an older attempt did so after the reply that said it."""

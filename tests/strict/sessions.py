@@ -43,12 +43,17 @@ def heard(body: Json) -> int:
     return max([*known, *map(int, IN_SHORT.findall(text))], default=-1)
 
 
+def summing_up(body: Json) -> bool:
+    """Whether the conversation is about to be cut, and the model is to write it down in short."""
+    return bool(body["messages"][-1]["content"][-1].get("text") == SUMMARISE)
+
+
 def session(turns: int) -> Callable[[Json], Answer]:
     """Calls with long results, then as many with long arguments, then the report."""
 
     def said(body: Json) -> Answer:
         number = heard(body) + 1
-        if body["messages"][-1]["content"][-1].get("text") == SUMMARISE:
+        if summing_up(body):
             return answer([{"type": "text", "text": f"I called number {number - 1} last, and report after {turns}."}])
         if number >= turns:
             return answer([use(f"toolu_{number}", "report")])

@@ -12,7 +12,7 @@ from tests.strict.minds import ScriptMind, Thoughtful
 from tests.strict.raw import Json, use
 from tests.strict.server import StrictServer
 from tests.strict.service import Service
-from tests.strict.sessions import MODEL, Agents, accepted, journaled, models_asked, session, sound, written
+from tests.strict.sessions import MODEL, Agents, accepted, journaled, models_asked, session, sound, summing_up, written
 
 OTHER = "claude-sonnet-5-5"
 DECLINED = "refused to go on: This request was declined by a safety classifier."
@@ -112,6 +112,28 @@ async def test_a_window_that_is_smaller_than_anybody_knew_is_kept_to(agents: Age
     assert (counters["repeated"], counters["dropped_thinking"]) == (0, 0)
     assert {bool(step.summary) for step in journaled(world, Condensed)} == {True, False}
     assert world.used == written(16)
+
+
+WORDS = {"type": "text", "text": "I look at one more thing."}
+NO_SUMMARIES = {
+    "a call": answer([WORDS, use("toolu_x", "look")]),
+    "a search": Answer((WORDS, {"type": "search", "query": "one more thing", "paused": True}), "pause_turn"),
+    "a refusal": Answer((WORDS,), "refusal"),
+}
+
+
+@pytest.mark.parametrize("reply", NO_SUMMARIES)
+async def test_what_comes_in_place_of_a_summary_does_not_stand_for_the_conversation(agents: Agents, reply: str) -> None:
+    def said(body: Json) -> Answer:
+        return NO_SUMMARIES[reply] if summing_up(body) else session(20)(body)
+
+    world, server = agents(said, context_tokens=16_000, web_searches=3)
+    await world.attempt()
+    sound(server)
+    summaries = [step.summary for step in journaled(world, Condensed) if step.summary]
+    assert summaries
+    assert all("called write with" in words for words in summaries)
+    assert world.used == written(20)
 
 
 # --- replies that were cut off -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A conversation in which the web was searched, for a model that cannot: a fallback on another platform.
 
 The API refuses blocks of a tool that a request does not declare, and what they hold can be read nowhere else. Thinking
-came under that tool too, and is left out with them. Back at a model that can, searches that nobody finished are left out.
+came under that tool too, and is left out with them. Back at a model that can, so are searches that nobody finished.
 """
 
 from collections.abc import Sequence
