@@ -2,7 +2,10 @@
 
 import builtins
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from schemas.job import Step
@@ -11,6 +14,7 @@ FRAME = re.compile(r'^[ \t]*File "(?P<file>[^"\n]+)", line (?P<line>\d{1,6})(, i
 RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]{0,120})(:|$)", re.MULTILINE)
 STARTS = "Traceback (most recent call last):"
 MOST_FRAMES = 12
+MOST_LOOKED_AT = 40  # what claims to be a frame or an error, and may be none: each means a look at files
 HIDDEN = "the output of this step is not shown, as it may hold withheld rows"
 
 
@@ -22,20 +26,28 @@ def shown(output: str, step: Step, environment: str) -> str:
     _, starts, traceback = output.rpartition(STARTS)
     if not starts:
         return HIDDEN
-    frames = [frame for match in FRAME.finditer(traceback) for frame in _frame(match, step, environment)]
-    kind = next((match["type"] for match in RAISED.finditer(traceback) if _known(match["type"], environment)), None)
+    last, lines_of = deque(FRAME.finditer(traceback), maxlen=MOST_LOOKED_AT), cache(_lines)
+    frames = [frame for match in last for frame in _frame(match, step, environment, lines_of)]
+    raised = (match["type"] for match in islice(RAISED.finditer(traceback), MOST_LOOKED_AT))
+    kind = next((name for name in raised if _known(name, environment)), None)
     return "\n".join([HIDDEN, STARTS, *frames[-MOST_FRAMES:], kind or "an exception of the code's own"])
 
 
-def _frame(match: re.Match[str], step: Step, environment: str) -> Iterator[str]:
+def _frame(
+    match: re.Match[str], step: Step, environment: str, lines_of: Callable[[Path], Sequence[str]]
+) -> Iterator[str]:
     file = _on_host(match["file"], step, environment)
     if file is None or file.suffix != ".py" or file.is_symlink() or not file.is_file():
         return
-    lines = file.read_text(errors="replace").splitlines()
+    lines = lines_of(file)
     number = int(match["line"])
     if 1 <= number <= len(lines):
         # the plain name: "//" and "/./" in it could be words
         yield f'  File "{Path(match["file"])}", line {number}\n    {lines[number - 1].strip()}'
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(errors="replace").splitlines()
 
 
 def _on_host(name: str, step: Step, environment: str) -> Path | None:
