@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from activities.execution.walking import walk
 from activities.workspace.layout import Layout
 from activities.workspace.pretrained import shown
 from activities.workspace.repository import Repository
 from schemas.candidate import Member
 from schemas.delivery import DeliveryRequest
-from schemas.job import JobState, Mount, Step
+from schemas.job import JobState, Limits, Mount, Step
 
 REPOSITORY, DATA, OUT, MODEL, PREDICTIONS = "/repository", "/data", "/out", "/model", "/predictions"
 
@@ -64,6 +65,19 @@ async def bundle(request: DeliveryRequest, name: str = "code") -> Bundle:
         await repository.checkout(member.revision, folder)
         member_code[member.candidate] = folder
     return Bundle(code, member_code, {str(m.candidate): trained_model(request, m) for m in request.members})
+
+
+def too_large(parts: Bundle, limits: Limits) -> str | None:
+    """Which model, if any, cannot be packaged: a copy has no holes, and a job's disk is counted without them."""
+    for name, folder in parts.models.items():
+        size = sum(entry.status.st_size for entry in walk(folder) if not entry.is_folder) / 2**20
+        if size > limits.disk_mb:
+            model = f"the model of candidate {name}" if name else "the model"
+            return (
+                f"{model} has {size:,.0f} MB in its files, and {limits.disk_mb:,} MB is the limit: it must hold only "
+                "what inference needs, and no files with holes"
+            )
+    return None
 
 
 def predict_step(name: str, parts: Bundle, inputs: Path, predictions: Path, seconds: float, *, sealed: bool) -> Step:

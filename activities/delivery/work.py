@@ -12,6 +12,7 @@ from activities.delivery.bundle import (
     failed_by_itself,
     predict_step,
     seconds_until,
+    too_large,
     train_step,
     trained_model,
     training_job,
@@ -83,30 +84,27 @@ class Deliverer:
     async def verify(self) -> Verified:
         """Runs the final inference and its variations, and checks that what is delivered is a model."""
         parts = await bundle(self._request)
+        if (problem := await asyncio.to_thread(too_large, parts, self._limits)) is not None:
+            return Verified(passed=False, problem=problem)
         part = final_part(self._layout)
         inputs, real = (part.inputs, True) if part.inputs is not None else (self._any_inputs(), False)
-        folder = (
-            self._layout.folder
-            / "delivery"
-            / self._request.invocation
-            / ("refitted" if self._request.refitted else "chosen")
-        )
+        name = "refitted" if self._request.refitted else "chosen"
+        folder = self._layout.folder / "delivery" / self._request.invocation / name
         views = folder / f"views.a{self._request.attempt}"  # a job of an earlier attempt may still read its own
         variations = await asyncio.to_thread(perturbed, inputs, self._request.task, clear(views))
         job = f"{self._request.invocation}.verify" + (".refitted" if self._request.refitted else "")
         steps = self._prediction_steps(parts, inputs, variations, folder, sealed=not real)
         state, empty = await asyncio.gather(self._run(job, "verify", steps), self._emptied(parts, inputs, folder, job))
-        problem = _problem([state])
-        if problem is not None:
+        if (problem := _problem([state])) is not None:
             return Verified(passed=False, problem=problem, job_seconds=state.seconds)
-        findings = await asyncio.to_thread(self._compared, inputs, variations, folder)
+        findings = (*await asyncio.to_thread(self._compared, inputs, variations, folder), empty)
+        passed = all(finding.passed for finding in findings)
         submission = folder / "original" / "predictions.csv"
-        findings = [*findings, empty]
         return Verified(
-            passed=all(finding.passed for finding in findings),
-            findings=tuple(findings),
+            passed=passed,
+            findings=findings,
             submission=str(submission) if real else None,
-            rows=_rows(submission),
+            rows=_rows(submission) if passed else 0,
             job_seconds=state.seconds,
         )
 
@@ -175,9 +173,12 @@ class Deliverer:
     def _compared(self, inputs: Path, variations: Sequence[Perturbed], folder: Path) -> list[Finding]:
         classes, task = read_classes(self._layout), self._request.task
         again = [(view, folder / view.name) for view in variations]
-        if self._request.method != "single":
-            again.append((self._as_scored(inputs, folder, classes), folder / AS_SCORED))
         form = check_predictions(folder / "original", inputs, task, classes)
+        if self._request.method != "single":
+            try:
+                again.append((self._as_scored(inputs, folder, classes), folder / AS_SCORED))
+            except ToolFailed as error:
+                return [form, Finding(name=AS_SCORED, passed=False, detail=str(error))]
         return [form, *compare(task, classes, inputs, folder / "original", again)]
 
     def _as_scored(self, inputs: Path, folder: Path, classes: Classes) -> Perturbed:

@@ -107,6 +107,24 @@ async def test_nor_does_one_that_waits_where_its_model_is_gone(verify: Verify, m
     assert "was not seen" in failed.detail
 
 
+async def test_a_model_that_no_disk_could_take_is_not_packaged(verify: Verify, bench: Bench) -> None:
+    model = next((bench.root / "run").rglob("model.json")).parent
+    for name in ("first", "second"):
+        with (model / name).open("wb") as file:
+            file.truncate(15 << 30)  # a hole, which takes no disk until it is copied
+    verified = await verify(READS.replace("PREDICTED", MODEL))
+    assert not verified.passed
+    assert "has 30,720 MB in its files, and 20,480 MB is the limit" in str(verified.problem)
+
+
+async def test_predictions_that_are_no_text_are_a_finding_and_no_accident(verify: Verify) -> None:
+    verified = await verify(
+        READS.replace("PREDICTED", MODEL) + "out.close()\nopen(given['--out'], 'ab').write(b'\\xff')\n"
+    )
+    assert not verified.passed
+    assert {finding.name for finding in verified.findings if not finding.passed} == {"format"}
+
+
 @pytest.mark.skipif(len(socket.if_nameindex()) < 2, reason="this host has no network to be granted")
 async def test_predictions_are_not_fetched_even_where_the_task_grants_a_network(verify: Verify, bench: Bench) -> None:
     asks = "if len(socket.if_nameindex()) < 2:\n    raise SystemExit('nothing can be fetched')\n"
