@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def bad_loss(step: Step) -> str | None:
             wrong = [(name, value) for name, value in losses.items() if not math.isfinite(value)]
             if wrong:
                 name, value = wrong[0]
-                step_name = printable(str(line.get("step", "unknown"))[:12])
+                at = line.get("step")
+                step_name = printable(str(at)[:12]) if isinstance(at, int | float | str) else "unknown"
                 return (
                     f"{printable(str(name)[:40])} is {value} at step {step_name}; lower the learning "
                     "rate, clip gradients, and look for missing or infinite values in what it is given"
@@ -85,16 +87,21 @@ def bad_loss(step: Step) -> str | None:
     return None
 
 
-def _lines(file: Path) -> Iterator[dict[str, object]]:
+def _end_of(file: Path) -> bytes:
+    """Nothing of what is no plain file: code may have put anything there."""
     try:
         number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return
-    with os.fdopen(number, "rb") as stream:
-        size = os.fstat(number).st_size
-        stream.seek(max(size - END_BYTES, 0))
-        text = stream.read(END_BYTES)
-    for line in text.splitlines():
+        return b""
+    try:
+        found = os.fstat(number)
+        return os.pread(number, END_BYTES, max(found.st_size - END_BYTES, 0)) if stat.S_ISREG(found.st_mode) else b""
+    finally:
+        os.close(number)
+
+
+def _lines(file: Path) -> Iterator[dict[str, object]]:
+    for line in _end_of(file).splitlines():
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):

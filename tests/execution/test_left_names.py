@@ -86,6 +86,12 @@ async def test_a_worker_that_is_not_root_is_let_into_every_folder(
     assert (bench.out / "a" / "b" / "file").stat().st_mode & 0o400
 
 
+async def test_a_folder_in_the_place_of_metrics_is_none(bench: Bench) -> None:
+    state = await bench.run("import os\nos.mkdir('/out/metrics.jsonl')\nraise SystemExit(3)\n")
+    assert (state.phase, state.restarts) == ("failed", 0)
+    assert "exit code 3" in str(state.problem)
+
+
 async def test_a_metric_whose_name_is_no_text_is_told(bench: Bench) -> None:
     code = (
         r"""open('/out/metrics.jsonl', 'w').write('{"loss\\ud800": NaN, "step": "\\udfff"}\n')"""
