@@ -9,6 +9,7 @@ from activities.attended import attended
 from activities.delivery.bundle import bundle
 from activities.delivery.work import Deliverer
 from activities.execution import environments
+from activities.execution.room import size_mb
 from activities.fence import numbers
 from activities.host import Host
 from activities.workspace.layout import Layout
@@ -62,6 +63,8 @@ class DeliveryActivities:
             parts = await bundle(delivery, "packaged.refitted" if delivery.refitted else "packaged")
             blend = delivery.method != "single"
             weights = {m.candidate: parts.models[str(m.candidate) if blend else ""] for m in delivery.members}
+            needed = await asyncio.to_thread(size_mb, [parts.code, *weights.values(), *parts.member_code.values()])
+            self._host.room(delivery.run).check(needed)
             submission = request.verified.submission
             folder = await asyncio.to_thread(
                 assemble,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from activities.errors import LittleDisk
+from activities.errors import LittleDisk, NeedsPerson
 from activities.execution.jobs import LocalJobs
-from activities.execution.room import Room, free_mb
+from activities.execution.room import Room, free_mb, size_mb
 from tests.execution.conftest import Bench
 
 ENDLESS = 10**9  # MB that no disk has
@@ -33,6 +33,17 @@ def test_too_little_names_the_folder_what_is_free_the_mark_and_what_to_do(tmp_pa
     assert f"MB are free at {tmp_path}, and 1,000,000,000 MB must be" in words
     assert "AIBUILDAI_LOW_DISK_MB" in words
     assert "delete or move" in words
+
+
+def test_what_is_about_to_be_written_must_fit_beside_the_mark(tmp_path: Path) -> None:
+    room = Room((tmp_path,), mark_mb=1)
+    (tmp_path / "model").mkdir()
+    with (tmp_path / "model" / "weights").open("wb") as file:
+        file.truncate(5 * 2**20)
+    room.check(size_mb([tmp_path / "model"]))
+    with pytest.raises(NeedsPerson, match=r"beside the 1,000,000,000 MB that are about to be written"):
+        room.check(ENDLESS)
+    assert size_mb([tmp_path / "model", tmp_path / "none"]) == 5
 
 
 def test_each_folder_counts(tmp_path: Path) -> None:
