@@ -67,12 +67,14 @@ async def bundle(request: DeliveryRequest, name: str = "code") -> Bundle:
     return Bundle(code, member_code, {str(m.candidate): trained_model(request, m) for m in request.members})
 
 
-def too_large(parts: Bundle, limits: Limits) -> str | None:
+def unfit(parts: Bundle, limits: Limits) -> str | None:
     """Which model, if any, cannot be packaged: a copy has no holes, and a job's disk is counted without them."""
     for name, folder in parts.models.items():
+        model = f"the model of candidate {name}" if name else "the model"
+        if not folder.is_dir():
+            return f"{model} is no folder: train.py must write its files into the folder model below --out"
         size = sum(entry.status.st_size for entry in walk(folder) if not entry.is_folder) / 2**20
         if size > limits.disk_mb:
-            model = f"the model of candidate {name}" if name else "the model"
             return (
                 f"{model} has {size:,.0f} MB in its files, and {limits.disk_mb:,} MB is the limit: it must hold only "
                 "what inference needs, and no files with holes"

@@ -12,10 +12,10 @@ from activities.delivery.bundle import (
     failed_by_itself,
     predict_step,
     seconds_until,
-    too_large,
     train_step,
     trained_model,
     training_job,
+    unfit,
 )
 from activities.errors import ToolFailed
 from activities.execution.base import Jobs
@@ -84,7 +84,7 @@ class Deliverer:
     async def verify(self) -> Verified:
         """Runs the final inference and its variations, and checks that what is delivered is a model."""
         parts = await bundle(self._request)
-        if (problem := await asyncio.to_thread(too_large, parts, self._limits)) is not None:
+        if (problem := await asyncio.to_thread(unfit, parts, self._limits)) is not None:
             return Verified(passed=False, problem=problem)
         part = final_part(self._layout)
         inputs, real = (part.inputs, True) if part.inputs is not None else (self._any_inputs(), False)

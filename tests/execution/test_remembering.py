@@ -117,6 +117,18 @@ async def test_a_model_that_no_disk_could_take_is_not_packaged(verify: Verify, b
     assert "has 30,720 MB in its files, and 20,480 MB is the limit" in str(verified.problem)
 
 
+async def test_a_file_in_the_place_of_the_models_folder_is_not_packaged(verify: Verify, bench: Bench) -> None:
+    model = next((bench.root / "run").rglob("model.json"))
+    model.rename(model.parent.with_name("file"))
+    model.parent.rmdir()
+    model.parent.with_name("file").rename(model.parent)
+    code = (
+        READS.replace("PREDICTED", MODEL).replace(' + "/model.json"', "").replace("not os.listdir(", "os.path.isdir(")
+    )
+    verified = await verify(code)
+    assert "the model is no folder" in str(verified.problem)
+
+
 async def test_predictions_that_are_no_text_are_a_finding_and_no_accident(verify: Verify) -> None:
     verified = await verify(
         READS.replace("PREDICTED", MODEL) + "out.close()\nopen(given['--out'], 'ab').write(b'\\xff')\n"
