@@ -45,7 +45,7 @@ class _Place:
         if there is None:
             return None
         try:
-            names = os.listdir(there)  # noqa: PTH208  # by its descriptor
+            names = os.listdir(there)  # noqa: PTH208 - by its descriptor
         except OSError:  # it was removed meanwhile
             os.close(there)
             return None
