@@ -14,4 +14,5 @@ events.py     a message as server-sent events       record.py    the log, and wh
 service.py    a request to its outcome              server.py    sockets
 __main__.py   a process of its own
 sessions.py   whole conversations of our agents with it: what is said, who takes part, what must hold
+runs.py       a run's designers as Temporal has them carried out   bill.py   what the server asks for what it served
 """

@@ -63,6 +63,7 @@ async def test_an_outage_that_lasts_is_found_out_by_one_try_and_a_new_one_is_got
     await world.attempt()
     accepted(server)
     assert models_asked(server) == [MODEL, other, MODEL, other, MODEL, other, MODEL]
+    assert {one.model for one in server.service.record.asked if one.fault} == {MODEL}, "each is tried as often"
     assert world.used == written(16)
 
 
