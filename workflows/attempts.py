@@ -110,18 +110,44 @@ class Attempts:
             except ActivityError as error:
                 failure = classify(error)
             if not call.bookkeeping and _called_off() and workflow.patched("called-off"):
-                failure = replace(failure, cause="cancelled")  # the worker died before it could say so
+                failure, until = self._called_off(call, request, failure, number, until)
             own += not failure.infrastructure and failure.cause == "platform"
             infrastructure += failure.infrastructure
-            again = self._again(call, failure, own, infrastructure, until)
+            again, late = self._again(call, failure, own, infrastructure, until), _passed(until)
             self._note(invocation, number, failure, again, began)
             if not again:
                 raise GivenUp(failure.why, failure.cause)
             if failure.cause == "platform":
-                await workflow.sleep(_pause(failure, own, until), summary=f"before {invocation}.a{number + 1}")
-                passed = until is not None and workflow.now() >= until
-                if passed and not failure.infrastructure and not _reports_late(call, failure):
+                until = await self._rest(call, request, failure, own, until, f"before {invocation}.a{number + 1}")
+                if _passed(until) and not failure.infrastructure and not late:
                     raise GivenUp(failure.why)
+
+    def _called_off(
+        self, call: Call[Asked, Told], request: Asked, failure: Failure, number: int, until: datetime | None
+    ) -> tuple[Failure, datetime | None]:
+        """Nothing is begun anew; but what was done before a worker was lost is still reported, if anyone wants it."""
+        if not (self._wanted(call, request) and (failure.infrastructure or number > 1)):
+            return replace(failure, cause="cancelled"), until
+        if failure.cause == "cancelled":
+            failure = replace(failure, cause="platform", infrastructure=True, why="called off before it could report")
+        return failure, min(until, workflow.now()) if until else until
+
+    def _wanted(self, call: Call[Asked, Told], request: Asked) -> bool:
+        state = self._record.state
+        candidate = state.candidates.get(getattr(request, "candidate", None) or 0)
+        return _on_devices(call) and state.stop != "now" and (candidate is None or candidate.status != "discarded")
+
+    async def _rest(
+        self, call: Call[Asked, Told], request: Asked, failure: Failure, own: int, until: datetime | None, summary: str
+    ) -> datetime | None:
+        """Until when the next attempt may work: called off meanwhile, it only reports what was done."""
+        try:
+            await workflow.sleep(_pause(failure, own, until), summary=summary)
+        except asyncio.CancelledError:
+            if not (failure.infrastructure and self._wanted(call, request) and workflow.patched("called-off")):
+                raise
+            return min(until, workflow.now()) if until else until
+        return until
 
     async def _unpaused(self, until: datetime | None) -> datetime | None:
         """Waits while the run is paused. The invocation's time does not run meanwhile, but that of the run does."""
@@ -141,7 +167,7 @@ class Attempts:
             return False
         if failure.cause == "person" and (call.bookkeeping or self._record.state.stop is not None):
             return False  # nothing would wait for the person, and the same failure would come at once
-        if until is not None and workflow.now() >= until and not _reports_late(call, failure):
+        if until is not None and _passed(until) and not _reports_late(call, failure):
             return failure.infrastructure and workflow.now() < until + GRACE
         most = self._record.state.spec.settings.attempts
         return own < most and infrastructure < INFRASTRUCTURE_ATTEMPTS
@@ -214,6 +240,10 @@ async def told(attempt: workflow.ActivityHandle[Told]) -> Told:
         if attempt.done() and not attempt.cancelled() and workflow.patched("reported-all-the-same"):
             return attempt.result()
         raise
+
+
+def _passed(until: datetime | None) -> bool:
+    return until is not None and workflow.now() >= until
 
 
 def _called_off() -> bool:

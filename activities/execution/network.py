@@ -9,7 +9,9 @@ import os
 import select
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from activities.handing import handed_on
@@ -18,6 +20,7 @@ PROGRAM = "slirp4netns"
 RESOLVER = Path(__file__).parent / "etc" / "network" / "resolv.conf.txt"
 CONFINED = ("--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox", "--enable-seccomp")
 PATIENCE = 20.0
+LOOK = 0.005  # seconds
 NS_GET_USERNS = 0xB701
 
 
@@ -43,7 +46,8 @@ class Gate:
             return _join(_child(self._told), prepare)
         finally:
             os.close(self._told)
-            os.write(self._go, b"x")
+            with suppress(BrokenPipeError):  # bubblewrap has failed, and says why itself
+                os.write(self._go, b"x")
             os.close(self._go)
 
 
@@ -61,6 +65,7 @@ def _join(pid: int | None, prepare: Callable[[], None]) -> str | None:
     program = joiner()
     if pid is None or program is None:
         return "no network could be made"
+    _await_loopback(pid)
     number = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
     owner = fcntl.ioctl(number, NS_GET_USERNS)
     try:
@@ -68,6 +73,14 @@ def _join(pid: int | None, prepare: Callable[[], None]) -> str | None:
     finally:
         os.close(number)
         os.close(owner)
+
+
+def _await_loopback(pid: int) -> None:
+    """Bubblewrap makes it, and fails if it is there already: what joins makes it too."""
+    until = time.monotonic() + PATIENCE
+    with suppress(OSError):  # it has ended
+        while b"127.0.0.1" not in Path(f"/proc/{pid}/net/fib_trie").read_bytes() and time.monotonic() < until:
+            time.sleep(LOOK)
 
 
 def _place(number: int, owner: int) -> tuple[str, ...]:

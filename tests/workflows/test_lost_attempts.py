@@ -1,6 +1,7 @@
 """Attempts whose worker is gone: past their deadline they are still reported, and called off they stay."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -13,10 +14,11 @@ from temporalio.worker import Worker
 
 from schemas.decision import Tune
 from schemas.event import AttemptFailed, InvocationFailed
+from schemas.person import Stop
 from schemas.role import TuneRequest
 from schemas.state import Managed, ManageRequest
 from tests.workflows.facts import spec
-from tests.workflows.stage import Stage, entries, events, plain_manager, staged, start, tuning, until
+from tests.workflows.stage import Stage, entries, events, heard, plain_manager, staged, start, tuning, until
 from tests.workflows.test_runner import COMPLETED, OURS, SCHEDULED, has
 from tests.workflows.timed import CallsOff
 from workflows.build import BuildWorkflow
@@ -80,6 +82,34 @@ async def test_what_is_called_off_is_not_begun_anew_where_its_worker_dies_of_it(
     assert len(stage.requests("tuner")) == 1
     assert [(one.cause, one.again) for one in events(found, AttemptFailed)] == [("cancelled", False)]
     assert len(events(found, InvocationFailed)) == 1
+
+
+@pytest.mark.parametrize("dies", ["as it is called off", "before"])
+async def test_what_was_trained_counts_where_exploring_ends_while_its_worker_is_gone(client: Client, dies: str) -> None:
+    stage = Stage()
+
+    async def tuner(request: TuneRequest) -> Any:
+        if request.attempt == 1:
+            with suppress(asyncio.CancelledError):
+                while dies != "before":
+                    activity.heartbeat()
+                    await asyncio.sleep(0.05)
+            raise ApplicationError("its worker is gone", type="WorkerDied")
+        return await stage._tuner(request)
+
+    stage.parts["tuner"] = tuner
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await until(handle, tuning)
+        if dies == "before":
+            await heard(handle, AttemptFailed, 1)  # it rests for a second before the next
+        stopped = datetime.now(UTC)
+        await handle.execute_update(BuildWorkflow.stop, Stop(deliver=True, why="enough"))
+        state = await handle.result()
+    assert (state.phase, state.candidates[1].status, state.verified) == ("STOPPED", "trained", True)
+    first, second = stage.requests("tuner")
+    assert second.deadline < first.deadline
+    assert (second.deadline - stopped).total_seconds() < 5, "it reports, and begins nothing"
 
 
 async def test_a_report_that_comes_as_it_is_called_off_is_kept(client: Client) -> None:
