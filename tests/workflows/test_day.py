@@ -108,7 +108,7 @@ async def test_a_day_of_300_turns_and_400_invocations_stays_under_6000_events_an
     assert day.size < 10 * MEGABYTE
 
 
-async def test_a_day_replays_from_its_histories_in_seconds(day: Played) -> None:
+async def test_a_day_replays_from_its_histories_in_under_three_seconds(day: Played) -> None:
     """Of processor time, so that what else the machine does is not counted; and to the same ledger."""
     replayer = Replayer(
         workflows=[BuildWorkflow],
@@ -121,7 +121,7 @@ async def test_a_day_replays_from_its_histories_in_seconds(day: Played) -> None:
         for history in day.histories:
             await replayer.replay_workflow(history)
         took.append(time.process_time() - began)
-    assert min(took) < 10.0, took  # 3 on a machine with nothing else to do
+    assert min(took) < 3.0, took
     found = await replayed(day)
     assert found == day.ledger
     assert ledger.broken_at(found) is None
