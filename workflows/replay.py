@@ -42,6 +42,7 @@ async def rederive(run: str, histories: Sequence[str]) -> list[LedgerEntry]:
             data_converter=pydantic_data_converter,
             workflow_runner=UnsandboxedWorkflowRunner(),  # so that the replayed instance can be read
             interceptors=[watched],
+            debug_mode=True,  # in this thread: nobody waits meanwhile, and handing each step over takes a fifth more
         )
         await replayer.replay_workflow(WorkflowHistory(f"{run}.{number}", events))
         if watched.instance is not None:

@@ -25,3 +25,9 @@ def limits() -> Limits:
 @pytest.fixture
 def doing() -> Doing:
     return Doing()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a purse lies."""
+    return tmp_path / "purse.jsonl"

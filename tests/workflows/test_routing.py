@@ -1,7 +1,9 @@
 """Where routing is on, what is routine gets a cheaper model, settled for each invocation as a whole."""
 
+import asyncio
+
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from schemas.candidate import Candidate
 from schemas.decision import Code, Decision, Design, Finish, Tune
@@ -16,7 +18,7 @@ from schemas.event import (
 )
 from schemas.person import Extension
 from schemas.role import CodeReport, CodeRequest, FellBack, ModelChoice, Role, SetupReport
-from schemas.state import Answer, Managed, ManageRequest
+from schemas.state import Answer, Managed, ManageRequest, RunState
 from tests.workflows.facts import flight, folded, prepared, spec, spoken
 from tests.workflows.stage import (
     Stage,
@@ -159,15 +161,21 @@ async def test_the_record_says_which_model_each_invocation_and_each_turn_had(cli
     assert f'"manager, turn 1, {OWN}"' in summaries
 
 
+async def looked(handle: WorkflowHandle[BuildWorkflow, RunState], gate: asyncio.Event) -> RunState:
+    """Has the manager look aside while a tuner is at work, which may then end. The state before the look."""
+    before = await until(handle, tuning)
+    await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
+    await until(handle, lambda state: state.turns > before.turns)
+    gate.set()
+    return before
+
+
 async def test_a_routed_invocation_is_asked_for_with_the_named_fallback(client: Client) -> None:
     stage, gate = holding()
     async with staged(client, stage) as queue:
         asked = spoken(candidates=1, parallel=1, routing=True, fallback=ELSEWHERE)
         handle = await start(client, queue, asked)
-        before = await until(handle, tuning)
-        await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
-        await until(handle, lambda state: state.turns > before.turns)
-        gate.set()
+        await looked(handle, gate)
         await handle.result()
     models = [request.model for name, request in stage.asked if hasattr(request, "model")]
     assert {model.name for model in models} == {OWN, CHEAP}
@@ -178,10 +186,7 @@ async def test_a_look_is_taken_aside_and_the_manager_is_told_all_at_its_next_tur
     stage, gate = holding()
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spoken(candidates=1, parallel=1, routing=True))
-        before = await until(handle, tuning)
-        await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
-        await until(handle, lambda state: state.turns > before.turns)
-        gate.set()
+        before = await looked(handle, gate)
         state = await handle.result()
         turns = events(await entries(handle), ManagerDecided)
     assert state.phase == "DONE"
@@ -211,10 +216,7 @@ async def test_a_look_cannot_end_a_run_that_has_nothing_to_deliver(client: Clien
     stage.parts["manager"] = manager
     async with staged(client, stage) as queue:
         handle = await start(client, queue, spoken(candidates=1, parallel=1, routing=True))
-        before = await until(handle, tuning)
-        await handle.execute_update(BuildWorkflow.extend, Extension(minutes=5))
-        await until(handle, lambda state: state.turns > before.turns)
-        gate.set()
+        before = await looked(handle, gate)
         state = await handle.result()
         [refused] = events(await entries(handle), DecisionRefused)
     assert (state.phase, state.finish) == ("DONE", "all are trained")
