@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Runs one command; 0 done, 1 failed, 2 bad input, 3 stopped or paused."""
+    """Runs one command; 0 done, 1 failed, 2 bad input, 3 stopped or paused, 130 interrupted."""
     json = "--json" in arguments
     try:
         code = app(args=arguments, prog_name="aibuildai", standalone_mode=False)
