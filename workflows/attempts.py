@@ -18,7 +18,8 @@ from workflows.record import Record
 Asked = TypeVar("Asked", bound=BaseModel)
 Told = TypeVar("Told", bound=BaseModel)
 ONCE = RetryPolicy(maximum_attempts=1)
-GRACE = timedelta(minutes=5)  # past an invocation's deadline, to stop jobs, score what they left and report
+GRACE = timedelta(minutes=5)  # past an invocation's deadline, to stop jobs, score what they left and report, at most
+FIRST_GRACE = timedelta(seconds=60)  # what runs begun by the first version had
 INFRASTRUCTURE_ATTEMPTS = 100  # a worker that dies is nobody's fault
 UNTYPED = "Error"
 LITTLE_DISK = "LittleDisk"  # the one want of a person that the run sees mended by itself
@@ -97,18 +98,23 @@ class Attempts:
         `until` is the invocation's deadline. What starts after it only reports: what lost attempts did is in journals
         and jobs, and counts, however long an outage was. Raises GivenUp.
         """
-        own = infrastructure = number = 0
+        own = infrastructure = number = began = 0
+        failed = reporting = False
         while True:
-            if not call.bookkeeping:
-                until = await self._unpaused(until)
-                if self._record.state.stop == "now":
-                    raise GivenUp("a person stopped the run", "cancelled")
-            number += 1
-            began = self._record.state.seq
             try:
+                if not call.bookkeeping and not reporting:
+                    until = await self._unpaused(until)
+                if not call.bookkeeping and self._record.state.stop == "now":
+                    raise GivenUp("a person stopped the run", "cancelled")
+                number, began = number + 1, self._record.state.seq
                 return await self._attempt(call, request, invocation, number, summary, until)
             except ActivityError as error:
-                failure = classify(error)
+                failure, failed = classify(error), True
+            except asyncio.CancelledError:  # between attempts: what a failed one did is still reported
+                if not (failed and self._wanted(call, request) and workflow.patched("told-between")):
+                    raise
+                until, reporting = _at_once(until), True
+                continue
             if not call.bookkeeping and _called_off() and workflow.patched("called-off"):
                 failure, until = self._called_off(call, request, failure, number, until)
             own += not failure.infrastructure and failure.cause == "platform"
@@ -130,7 +136,7 @@ class Attempts:
             return replace(failure, cause="cancelled"), until
         if failure.cause == "cancelled":
             failure = replace(failure, cause="platform", infrastructure=True, why="called off before it could report")
-        return failure, min(until, workflow.now()) if until else until
+        return failure, _at_once(until)
 
     def _wanted(self, call: Call[Asked, Told], request: Asked) -> bool:
         state = self._record.state
@@ -146,7 +152,7 @@ class Attempts:
         except asyncio.CancelledError:
             if not (failure.infrastructure and self._wanted(call, request) and workflow.patched("called-off")):
                 raise
-            return min(until, workflow.now()) if until else until
+            return _at_once(until)
         return until
 
     async def _unpaused(self, until: datetime | None) -> datetime | None:
@@ -168,7 +174,7 @@ class Attempts:
         if failure.cause == "person" and (call.bookkeeping or self._record.state.stop is not None):
             return False  # nothing would wait for the person, and the same failure would come at once
         if until is not None and _passed(until) and not _reports_late(call, failure):
-            return failure.infrastructure and workflow.now() < until + GRACE
+            return failure.infrastructure and workflow.now() < until + _grace()
         most = self._record.state.spec.settings.attempts
         return own < most and infrastructure < INFRASTRUCTURE_ATTEMPTS
 
@@ -244,6 +250,15 @@ async def told(attempt: workflow.ActivityHandle[Told]) -> Told:
 
 def _passed(until: datetime | None) -> bool:
     return until is not None and workflow.now() >= until
+
+
+def _at_once(until: datetime | None) -> datetime | None:
+    """The deadline of an attempt that only reports what was done."""
+    return min(until, workflow.now()) if until else until
+
+
+def _grace() -> timedelta:
+    return GRACE if workflow.patched("longer-grace") else FIRST_GRACE
 
 
 def _called_off() -> bool:

@@ -42,7 +42,7 @@ class Invocations:
         self._attempts = attempts
         self._scoring = Scoring(record, attempts)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._reported: set[str] = set()  # whose reports are being verified: nothing is left to cancel
+        self._ending: set[str] = set()  # whose reports are verified, or whose costs counted: nothing is left to cancel
         self._providing = asyncio.Lock()  # one at a time: each layers on the environment that the last one left
 
     async def setup(self, until: datetime) -> None:
@@ -107,7 +107,7 @@ class Invocations:
     def cancel(self, candidate: int | None = None) -> None:
         """Asks the invocations of a candidate, or all, to stop; their jobs are stopped and their reports recorded."""
         for invocation, flight in self._record.state.in_flight.items():
-            mine = candidate in (None, flight.candidate) and invocation not in self._reported
+            mine = candidate in (None, flight.candidate) and invocation not in self._ending
             if mine and invocation in self._tasks:
                 self._tasks[invocation].cancel()
 
@@ -199,9 +199,9 @@ class Invocations:
             await self._failed(request, "cancelled between its attempts")
             return None
         if isinstance(report, TuneReport):
-            self._reported.add(request.invocation)
+            self._ending.add(request.invocation)
             await self._scoring.verify(report)
-            self._reported.discard(request.invocation)
+            self._ending.discard(request.invocation)
         self._record.fell_back(request.invocation, request.role, request.model, report.fell_back)
         self._record.add(InvocationReported(invocation=request.invocation, report=report), tell=True)
         if isinstance(report, DesignReport) and report.problem is None:
@@ -238,7 +238,10 @@ class Invocations:
             self._providing.release()
 
     async def _failed(self, request: AnyRequest, why: str) -> None:
+        if workflow.patched("accounted-all-the-same"):
+            self._ending.add(request.invocation)
         told = await account(self._attempts, request.run, request.invocation)
+        self._ending.discard(request.invocation)
         self._record.fell_back(request.invocation, request.role, request.model, told.fell_back)
         self._record.add(
             InvocationFailed(

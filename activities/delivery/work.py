@@ -174,6 +174,8 @@ class Deliverer:
         classes, task = read_classes(self._layout), self._request.task
         again = [(view, folder / view.name) for view in variations]
         form = check_predictions(folder / "original", inputs, task, classes)
+        if not form.passed:
+            return [form]
         if self._request.method != "single":
             try:
                 again.append((self._as_scored(inputs, folder, classes), folder / AS_SCORED))

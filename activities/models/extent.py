@@ -7,6 +7,7 @@ from weakref import ref
 from schemas.base import Record
 from schemas.budget import Usage
 from schemas.message import ModelRequest
+from schemas.role import searches
 
 BYTES_PER_TOKEN = 2  # prose has 3 to 4, code and tables of numbers 2 to 3
 IMAGE = 5_000  # tokens at most, whatever its size: larger ones are scaled down
@@ -20,12 +21,12 @@ def extent(request: ModelRequest) -> Usage:
     All of the prompt is taken to be written to the cache, which costs the most. Each web search adds its results to the
     prompt, and has the model read it once more, from the cache.
     """
-    searches = request.web_searches
+    looks = request.web_searches if searches(request.model) else 0
     parts = FRAME + _tokens(["system", request.system, "tools", "messages"])
-    prompt = parts + _sizes.sum(request.tools) + _sizes.sum(request.messages) + searches * SEARCH
+    prompt = parts + _sizes.sum(request.tools) + _sizes.sum(request.messages) + looks * SEARCH
     written = {"cache_write_1h_tokens" if request.cache == "1h" else "cache_write_5m_tokens": prompt}
     return Usage(
-        **written, output_tokens=request.max_tokens, cache_read_tokens=searches * prompt, web_searches=searches
+        **written, output_tokens=request.max_tokens, cache_read_tokens=looks * prompt, web_searches=looks
     )
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -15,7 +16,7 @@ from temporalio.worker import Worker
 from schemas.decision import Tune
 from schemas.event import AttemptFailed, InvocationFailed
 from schemas.person import Stop
-from schemas.role import TuneRequest
+from schemas.role import CodeRequest, TuneRequest
 from schemas.state import Managed, ManageRequest
 from tests.workflows.facts import spec
 from tests.workflows.stage import Stage, entries, events, heard, plain_manager, staged, start, tuning, until
@@ -110,6 +111,47 @@ async def test_what_was_trained_counts_where_exploring_ends_while_its_worker_is_
     first, second = stage.requests("tuner")
     assert second.deadline < first.deadline
     assert (second.deadline - stopped).total_seconds() < 5, "it reports, and begins nothing"
+
+
+@pytest.mark.parametrize("first", ["NeedsPerson", "WorkerDied, then a pause"])
+async def test_what_was_trained_counts_where_a_paused_run_is_stopped(client: Client, first: str) -> None:
+    stage = Stage()
+
+    async def tuner(request: TuneRequest) -> Any:
+        if request.attempt == 1:
+            raise ApplicationError("it cannot go on", type=first.partition(",")[0], non_retryable=True)
+        return await stage._tuner(request)
+
+    stage.parts["tuner"] = tuner
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await heard(handle, AttemptFailed, 1)
+        if first == "NeedsPerson":
+            await until(handle, lambda state: state.paused is not None)
+        else:
+            await handle.execute_update(BuildWorkflow.pause, "to look")
+            await has(handle, EventType.EVENT_TYPE_TIMER_FIRED)  # it has rested, and waits for the run to be resumed
+        await handle.execute_update(BuildWorkflow.stop, Stop(deliver=True, why="enough"))
+        state = await handle.result()
+    assert (state.phase, state.candidates[1].status, state.verified) == ("STOPPED", "trained", True)
+    assert len(stage.requests("tuner")) == 2
+
+
+async def test_what_a_stopped_invocation_cost_is_known(client: Client) -> None:
+    stage = Stage()
+
+    async def coder(request: CodeRequest) -> Any:
+        raise RuntimeError("it broke")
+
+    stage.parts["coder"] = coder
+    async with staged(client, stage) as queue:
+        handle = await start(client, queue, spec(candidates=1))
+        await heard(handle, AttemptFailed, 1)  # it rests before the next
+        await handle.execute_update(BuildWorkflow.stop, Stop(deliver=True, why="enough"))
+        state = await handle.result()
+        [failed] = events(await entries(handle), InvocationFailed)
+    assert (failed.spend.dollars, failed.spend.lost_calls) == (0.0, 1)
+    assert state.spend.dollars is not None
 
 
 async def test_a_report_that_comes_as_it_is_called_off_is_kept(client: Client) -> None:
