@@ -25,9 +25,7 @@ def extent(request: ModelRequest) -> Usage:
     parts = FRAME + _tokens(["system", request.system, "tools", "messages"])
     prompt = parts + _sizes.sum(request.tools) + _sizes.sum(request.messages) + looks * SEARCH
     written = {"cache_write_1h_tokens" if request.cache == "1h" else "cache_write_5m_tokens": prompt}
-    return Usage(
-        **written, output_tokens=request.max_tokens, cache_read_tokens=looks * prompt, web_searches=looks
-    )
+    return Usage(**written, output_tokens=request.max_tokens, cache_read_tokens=looks * prompt, web_searches=looks)
 
 
 class Sizes:

@@ -12,6 +12,7 @@ from activities.models.names import plain, version
 from activities.models.prices import context_window, dollars, most, price, price_list
 from schemas.budget import Usage
 from schemas.message import Message, ModelRequest, TextBlock, ToolResultBlock, ToolSpec
+from schemas.role import searches
 
 MILLION = Usage(input_tokens=1_000_000)
 WORDS = ("loss", "0.8123,", "é", "数据", "\n", "x" * 40, '{"a": 1}', "    ")
@@ -199,7 +200,7 @@ def some_usage(request: ModelRequest, chance: random.Random) -> Usage:
         cache_write_1h_tokens=written if long else 0,
         cache_read_tokens=chance.randrange(prompt - fresh - written + 1)
         + chance.randrange(at_most.cache_read_tokens + 1),
-        web_searches=chance.randrange(request.web_searches + 1),
+        web_searches=chance.randrange(request.web_searches + 1) if searches(request.model) else 0,
     )
 
 
