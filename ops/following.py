@@ -20,6 +20,7 @@ from schemas.state import RunState
 EVERY = 1.0  # seconds between looks
 QUIET = 30.0  # seconds after which a terminal that cannot redraw is told that all is well
 SILENT_LOOKS = 15  # without an answer, before a person is told to look at the workers
+SILENCE = "no worker answers; `aibuildai doctor` says why, `aibuildai up` starts what is down"
 CLOSING = 120.0  # seconds that a run which has ended may take to write its reports
 
 
@@ -62,7 +63,8 @@ async def looks(client: Client, run: str, show: Show, after: int) -> AsyncIterat
         found = await look_at(client, run, seq)
         silent = 0 if found else silent + 1
         if silent and silent % SILENT_LOOKS == 0:
-            show.silence("no worker answers; `aibuildai doctor` says why, `aibuildai up` starts what is down")
+            why = await runs.unable(client, run)
+            show.silence(f"the run cannot answer: {why}" if why else SILENCE)
         if found:
             seq = found.entries[-1].seq if found.entries else seq
             ended += EVERY if found.state.ended else 0.0

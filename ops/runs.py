@@ -114,6 +114,18 @@ async def live_state(client: Client, run: str) -> RunState | None:
     return await _asked(lambda: handle(client, run).query("state", result_type=RunState, rpc_timeout=ANSWER))
 
 
+async def unable(client: Client, run: str) -> str:
+    """Why the workflow cannot answer though a worker is there, which no waiting mends; empty if that is not so."""
+    try:
+        async with asyncio.timeout(ANSWER.total_seconds()):
+            await answered(lambda: handle(client, run).query("state", rpc_timeout=ANSWER))
+    except WorkflowQueryFailedError as error:
+        return str(error)
+    except (TimeoutError, RPCError):
+        pass
+    return ""
+
+
 async def new_entries(client: Client, run: str, after: int) -> list[LedgerEntry] | None:
     """The ledger's entries after a number, as far as this execution holds them; None if no worker answers."""
     found: list[LedgerEntry] = []

@@ -14,6 +14,7 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.execution.jobs import LocalJobs
 from activities.workspace.layout import Layout
 from ops import server, workers
 from ops.connection import ServerRecord, read_server
@@ -170,6 +171,9 @@ class Stand:
                 worker.process.kill()
                 worker.process.wait()
         self.workers.clear()
+        for run in self.settings.runs.iterdir() if self.settings.runs.is_dir() else ():
+            jobs = Layout(run).jobs
+            await LocalJobs(folder=jobs, home=self.settings.home, devices=()).stop_all()  # which a run that failed left
         await asyncio.to_thread(workers.shut, self.settings)
         await asyncio.to_thread(server.shut, self.settings)
 

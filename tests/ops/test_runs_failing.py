@@ -91,3 +91,13 @@ async def test_where_the_history_is_of_other_code_the_written_ledger_is_read(cli
     where.ledger.write_text("".join(f"{entry.model_dump_json()}\n" for entry in written))
     assert await runs.ledger(home, client, handle.id) == written
     await handle.terminate()
+
+
+async def test_what_keeps_a_run_from_answering_is_known_where_a_worker_is_there(client: Client) -> None:
+    queue = f"other-{uuid4().hex}"
+    handle = await start(client, queue, spec())
+    async with worker(client, queue, Other):
+        await handle.query("__stack_trace")
+        assert "state" in await runs.unable(client, handle.id)  # which this code has no query for
+    assert await runs.unable(client, handle.id) == ""
+    await handle.terminate()
