@@ -8,18 +8,20 @@ from itertools import pairwise
 from typing import Any, TypeGuard
 
 from activities.agent.journal import read
-from activities.agent.records import READ, Asking, JournalRecord, Opened, Replied, spent
+from activities.agent.records import READ, Asking, JournalRecord, Opened, Replied, Result, spent
 from activities.execution.durable import whole_lines
 from activities.execution.folder import JobFolder
 from activities.workspace.layout import Layout
 from schemas.job import JobState
 
+Held = tuple[str, int]  # a reply by its turn, or a tool's result by its number
+
 
 @dataclass(frozen=True)
 class Seen:
-    """What was certain at some moment of a run: replies that were whole, jobs that had started, events."""
+    """What was certain at some moment of a run: what conversations held, jobs that had started, events."""
 
-    replied: dict[str, set[int]]
+    held: dict[str, set[Held]]
     started: dict[str, str]
     ledger: list[dict[str, Any]]
 
@@ -57,16 +59,20 @@ def segments(layout: Layout) -> dict[str, list[list[JournalRecord]]]:
     }
 
 
-def replies(layout: Layout) -> dict[str, set[int]]:
+def held(layout: Layout) -> dict[str, set[Held]]:
+    """What each invocation's conversation holds, over all attempts: what a later one did not take over is not there."""
+    journals = layout.folder / "journals"
     return {
-        name: {record.turn for segment in found for record in segment if _said(record)}
-        for name, found in segments(layout).items()
+        folder.name: {("reply", record.turn) for record in records if _said(record)}
+        | {("result", record.number) for record in records if isinstance(record, Result)}
+        for folder in (sorted(journals.iterdir()) if journals.is_dir() else ())
+        for records in (read(folder),)
     }
 
 
 def seen(layout: Layout, ledger: list[dict[str, Any]]) -> Seen:
     started = {name: str(state.started_at) for name, state in states(layout).items() if state.started_at}
-    return Seen(replies(layout), started, ledger)
+    return Seen(held(layout), started, ledger)
 
 
 def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]], restarts: int = 0) -> Loss:
@@ -74,8 +80,8 @@ def loss(layout: Layout, before: list[Seen], ledger: list[dict[str, Any]], resta
 
     `restarts` is how often the machine went down: then jobs go on from their own checkpoints, and else never.
     """
-    after, jobs = replies(layout), states(layout)
-    gone = {(name, turn) for one in before for name, turns in one.replied.items() for turn in turns - after[name]}
+    after, jobs = held(layout), states(layout)
+    gone = {(name, it) for one in before for name, kept in one.held.items() for it in kept - after.get(name, set())}
     again = {
         name
         for one in before

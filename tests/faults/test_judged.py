@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from activities.agent.journal import FileJournal
-from activities.agent.records import Asking, Opened, Replied
+from activities.agent.records import Asking, Opened, Replied, Result
 from activities.workspace.layout import Layout
 from schemas.message import Message, Reply, TextBlock
 from tests.faults import judged
@@ -30,6 +30,14 @@ async def attempt(layout: Layout, number: int, *turns: int, at: float = 0.0, sec
     journal.close()
 
 
+def shortened(layout: Layout, adopts: dict[int, int]) -> None:
+    """Has the second attempt hold less of the first."""
+    file = layout.journals("coder.1.2") / "a2.jsonl"
+    first, *rest = file.read_text().splitlines()
+    opened = Opened.model_validate_json(first).model_copy(update={"adopts": adopts})
+    file.write_text("\n".join([opened.model_dump_json(), *rest, ""]))
+
+
 def reply() -> Reply:
     return Reply(content=(TextBlock(text="done"),), stop_reason="end_turn", model="playbook")
 
@@ -49,11 +57,23 @@ async def test_an_attempt_that_goes_on_from_the_one_before_loses_nothing(layout:
 async def test_a_reply_that_the_next_attempt_does_not_hold_counts(layout: Layout) -> None:
     await attempt(layout, 1, 1, 2)
     await attempt(layout, 2, 2, at=10)
-    file = layout.journals("coder.1.2") / "a2.jsonl"
-    first, *rest = file.read_text().splitlines()
-    opened = Opened.model_validate_json(first).model_copy(update={"adopts": {1: 3}})  # without the second reply
-    file.write_text("\n".join([opened.model_dump_json(), *rest, ""]))
+    shortened(layout, {1: 3})  # without the second reply
     assert again(layout) == 1
+
+
+async def test_a_result_that_the_next_attempt_does_not_hold_counts(layout: Layout) -> None:
+    """Its tool is used once more, though the reply that asks for it holds."""
+    journal = await FileJournal.open(layout.journals("coder.1.2"), 1, OPENING, lambda: START)
+    await journal.append(Asking(at=START, turn=1))
+    await journal.append(Replied(turn=1, reply=reply(), seconds=1.0))
+    await journal.append(Result(number=1, tool="train", tool_use="t", content="trained"))
+    journal.close()
+    before = judged.seen(layout, [])
+    assert before.held == {"coder.1.2": {("reply", 1), ("result", 1)}}
+    await attempt(layout, 2, 2, at=10)
+    assert judged.loss(layout, [before], []).asked_again == 0
+    shortened(layout, {1: 3})
+    assert judged.loss(layout, [before], []).asked_again == 1
 
 
 async def test_a_reply_that_came_after_the_next_attempt_began_does_not(layout: Layout) -> None:
