@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from activities.execution.walking import walk
+from activities.execution.room import size_mb
 from activities.workspace.layout import Layout
 from activities.workspace.pretrained import shown
 from activities.workspace.repository import Repository
@@ -73,8 +73,7 @@ def unfit(parts: Bundle, limits: Limits) -> str | None:
         model = f"the model of candidate {name}" if name else "the model"
         if not folder.is_dir():
             return f"{model} is no folder: train.py must write its files into the folder model below --out"
-        size = sum(entry.status.st_size for entry in walk(folder) if not entry.is_folder) / 2**20
-        if size > limits.disk_mb:
+        if (size := size_mb([folder])) > limits.disk_mb:
             return (
                 f"{model} has {size:,.0f} MB in its files, and {limits.disk_mb:,} MB is the limit: it must hold only "
                 "what inference needs, and no files with holes"

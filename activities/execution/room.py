@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.errors import LittleDisk, NeedsPerson
+from activities.execution.walking import walk
 
 MARK_MB = 1_000  # by default
 AGAIN = 1.1  # of a mark: so much is free before work goes on, so that it does not stop at once again
@@ -49,8 +50,8 @@ def scant(folders: Iterable[Path], mark_mb: float) -> Path | None:
 
 def size_mb(folders: Iterable[Path]) -> float:
     """What the files in them would take, if each were written in full."""
-    files = (path for folder in folders for path in folder.rglob("*"))
-    return sum(path.lstat().st_size for path in files if not path.is_dir()) / 2**20
+    found = (entry for folder in folders for entry in walk(folder))
+    return sum(entry.status.st_size for entry in found if not entry.is_folder) / 2**20
 
 
 def free_mb(folder: Path) -> float:

@@ -1,4 +1,7 @@
-"""Everything below a folder that generated code fills, or filled: no depth, name or mode keeps a walk from its end."""
+"""Everything below a folder that generated code fills, or filled: no depth, name or mode keeps a walk from its end.
+
+Nor does code that moves folders meanwhile: a walk passes over what it no longer finds where it was, and goes on.
+"""
 
 import os
 import stat
@@ -53,12 +56,24 @@ class _Place:
         return names
 
     def up(self, folder: os.stat_result) -> bool:
-        """False if that is not the folder: code that still runs has moved it, and the walk must not go on there."""
+        """False if that is not the folder: code that still runs has moved what the walk was in."""
         there = _opened("..", self.at)
         if there is None:
             return False
         self._at(there)
         return os.path.samestat(os.fstat(there), folder)
+
+    def again(self, names: Sequence[str], folders: Sequence[os.stat_result]) -> int:
+        """By their names, the first absolute, to the last of the folders that is where it was; how many are."""
+        for found, (name, folder) in enumerate(zip(names, folders, strict=True)):
+            there = _opened(name, self.at)
+            if there is None:
+                return found
+            if not os.path.samestat(os.fstat(there), folder):
+                os.close(there)
+                return found
+            self._at(there)
+        return len(folders)
 
     def _at(self, there: int) -> None:
         os.close(self.at)
@@ -74,7 +89,7 @@ class _Level:
 
 
 def walk(root: Path, *, deepest: int | None = None) -> Iterator[Entry]:
-    """What a folder holds, and then the folder. Links are not followed; what vanishes meanwhile is passed over.
+    """What a folder holds, and then the folder. Links are not followed; what goes or moves meanwhile is passed over.
 
     Code that still runs could dig faster than a walk: with `deepest`, folders of that depth are not looked into.
     """
@@ -82,7 +97,7 @@ def walk(root: Path, *, deepest: int | None = None) -> Iterator[Entry]:
     try:
         names = place.down(str(root))
         if names is not None:
-            yield from _below(place, names, deepest)
+            yield from _below(place, root, names, deepest)
     finally:
         place.close()
 
@@ -92,7 +107,7 @@ def printable(name: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
-def _below(place: _Place, names: list[str], deepest: int | None) -> Iterator[Entry]:
+def _below(place: _Place, root: Path, names: list[str], deepest: int | None) -> Iterator[Entry]:
     above: list[str] = []
     levels = [_Level(os.fstat(place.at), names)]
     while True:
@@ -110,10 +125,16 @@ def _below(place: _Place, names: list[str], deepest: int | None) -> Iterator[Ent
                 above.append(name)
                 levels.append(_Level(status, below))
         left = levels.pop()
-        if not levels or not place.up(levels[-1].status):
+        if not levels:
             return
         name = above.pop()
-        yield Entry(place.at, above, name, left.status)
+        if place.up(levels[-1].status):
+            yield Entry(place.at, above, name, left.status)
+            continue
+        there = place.again((str(root), *above), [level.status for level in levels])
+        if not there:
+            return
+        del levels[there:], above[there - 1 :]
 
 
 def _opened(name: str, at: int) -> int | None:

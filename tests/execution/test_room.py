@@ -1,5 +1,6 @@
 """How much is free on disk, against a mark below which nothing new is begun."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,20 @@ def test_what_is_about_to_be_written_must_fit_beside_the_mark(tmp_path: Path) ->
     with pytest.raises(NeedsPerson, match=r"beside the 1,000,000,000 MB that are about to be written"):
         room.check(ENDLESS)
     assert size_mb([tmp_path / "model", tmp_path / "none"]) == 5
+
+
+def test_the_size_of_what_lies_deeper_than_a_path_can_name_counts(tmp_path: Path) -> None:
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("n" * 250, dir_fd=at)
+        below = os.open("n" * 250, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    file = os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=at)
+    os.truncate(file, 5 * 2**20)
+    os.close(file)
+    os.close(at)
+    assert size_mb([tmp_path]) == 5
 
 
 def test_each_folder_counts(tmp_path: Path) -> None:
