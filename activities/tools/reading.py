@@ -57,14 +57,17 @@ class Line:
 
 
 def lines_of(file: BinaryIO, offset: int, count: int) -> list[Line]:
-    """Lines from that one on, in little memory whatever the file holds. Raises ToolFailed where they lie too far in."""
-    for _ in range(offset):
-        if _line(file) is None:
-            return []
-    found = list(islice(iter(lambda: _line(file), None), count))
-    if not found and file.read(1):
-        raise ToolFailed(f"only the first {MOST_READ >> 20} MB of a file are read here; let a job look at the rest")
-    return found
+    """Lines from that one on, in little memory whatever the file holds. Raises ToolFailed where they lie too far in.
+
+    Where what is read of a file ends among them, a last line says so, lest they pass for the file's end.
+    """
+    found = list(islice(iter(lambda: _line(file), None), offset, offset + count))
+    if len(found) == count or file.tell() < MOST_READ or not file.read(1):
+        return found
+    words = f"only the first {MOST_READ >> 20} MB of a file are read here; let a job look at the rest"
+    if not found:
+        raise ToolFailed(words)
+    return [*found, Line(f"[{words}]\n".encode())]
 
 
 def _line(file: BinaryIO) -> Line | None:

@@ -272,6 +272,28 @@ async def test_a_line_without_an_end_takes_no_memory(work: Work, monkeypatch: py
         await read(work, "results/coder.1.1.j1/metrics.jsonl", offset=2)
 
 
+NOT_ALL = "only the first 0 MB of a file are read here"
+
+
+async def test_where_reading_ends_within_a_file_it_says_so(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.tools.reading.MOST_READ", 100)
+    work.write(long="".join(f"line {number:04}\n" for number in range(12)), all="".join(["123456789\n"] * 10))
+    shown = (await read(work, "long", offset=8)).splitlines()
+    assert shown[:2] == ["line 0008", "line 0009"]
+    assert shown[2:] == [f"[{NOT_ALL}; let a job look at the rest]"]
+    shown = (await read(work, "long", lines=10)).splitlines()
+    assert shown[9:] == ["line 0009", "[more lines follow: offset=10]"]
+    assert NOT_ALL not in await read(work, "all")
+
+
+@pytest.mark.parametrize("offset", [10, 11, 500])
+async def test_lines_beyond_what_is_read_are_refused(work: Work, monkeypatch: pytest.MonkeyPatch, offset: int) -> None:
+    monkeypatch.setattr("activities.tools.reading.MOST_READ", 100)
+    work.write(long="".join(f"line {number:04}\n" for number in range(12)))
+    with pytest.raises(ToolFailed, match=NOT_ALL):
+        await read(work, "long", offset=offset)
+
+
 async def test_what_lies_beyond_the_last_line_is_nothing(work: Work) -> None:
     work.write(short="one\n")
     assert await read(work, "short", offset=5) == ""
