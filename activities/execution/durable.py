@@ -33,10 +33,14 @@ def write_once(path: Path, text: str) -> bool:
 
 def drafted(draft: Path, content: str | bytes) -> Path:
     """A file with the content on disk, to be moved to where it belongs."""
-    with draft.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with draft.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:  # on a full disk, each further try would leave one more
+        draft.unlink(missing_ok=True)
+        raise
     return draft
 
 
