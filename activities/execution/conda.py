@@ -1,5 +1,6 @@
-"""conda, where the user has it: by its documented command line, which mamba and micromamba keep to.
+"""conda, where the user has it: by its documented command line.
 
+mamba and micromamba are asked in the same words. Where one of them lacks some, the agent is told of that failure.
 It resolves, from the channels that the user's own configuration names, and downloads. It makes no environment: what
 packages bring would run as it does, outside any sandbox. Their files are put in place by `linking`.
 """
@@ -13,6 +14,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from activities.execution import distributions, linking, uv
@@ -22,6 +24,7 @@ PROGRAMS = ("conda", "mamba", "micromamba")
 MARK = "# conda "
 OWN = r"_?(?i:CONDA|MAMBA)(?!.*TOKEN).*"  # variables of its own
 LONGEST = 60 * 60  # seconds
+QUIETLY = ("--yes", "--quiet")
 RECORD = Path("info", "repodata_record.json")
 PASSWORD = re.compile(r"(?<=//)[^/@]+@|/t/[^/]+(?=/)")
 PACKAGE = re.compile(r"[A-Za-z0-9_][\w.-]*( ?(=|==|>=|<=|<|>|!=|~=)[\w.*,<>=!~ +-]+)?")
@@ -41,7 +44,7 @@ def found() -> str | None:
 
 def channels() -> tuple[str, ...]:
     """Those that the user's configuration names."""
-    told = json.loads(_run("config", "--show", "channels", "--json"))
+    told = _told("config", "--show", "channels", "--json")
     return tuple(map(str, told.get("channels", ())))
 
 
@@ -53,8 +56,7 @@ def drafted(
     for package in packages:
         if not PACKAGE.fullmatch(package):
             raise CondaFailed(f"{package!r} is no package such as `rdkit` or `rdkit>=2024`")
-    allowed = channels()
-    if channel and channel not in allowed:
+    if channel and channel not in (allowed := channels()):  # else not asked: micromamba has no `config --show`
         raise CondaFailed(f"{channel!r} is none of the user's channels, which are {', '.join(allowed) or 'none'}")
     only = ("--override-channels", "--channel", channel) if channel else ()
     major, minor, _ = platform.python_version_tuple()
@@ -84,19 +86,19 @@ def create(folder: Path, urls: Sequence[str]) -> None:
 
 
 def _create(*words: str) -> str:
-    return _run("create", "--yes", "--quiet", *words)
+    return _run("create", *QUIETLY, *words)
 
 
 def _resolved(draft: Path, words: Sequence[str]) -> dict[str, str]:
     """What they come to: how the folder of each package is called, and how conda is asked for exactly it."""
-    told = json.loads(_create("--prefix", str(draft), *words, "--dry-run", "--json"))
+    told = _told("create", *QUIETLY, "--prefix", str(draft), *words, "--dry-run", "--json")
     parts = [(one["name"], one["version"], one.get("build_string") or one["build"]) for one in told["actions"]["LINK"]]
     return {"-".join(one): "=".join(one) for one in parts}
 
 
 def _extracted(digests: Mapping[str, str]) -> list[Path]:
     """The folder that each package was extracted to; where its digest is given, of the package that has it."""
-    places = [Path(place) for place in json.loads(_run("info", "--json"))["pkgs_dirs"]]
+    places = [Path(place) for place in _told("info", "--json").get("pkgs_dirs", ())]
     found = {name: place / name for name in digests for place in reversed(places) if _is(place / name, digests[name])}
     if missing := sorted(digests.keys() - found.keys()):
         lacks = f"{missing[0]} was downloaded, but is in none of conda's folders of packages as it should be"
@@ -153,6 +155,15 @@ def _parts(url: str) -> tuple[str, str, str]:
     file = url.partition("#")[0].rpartition("/")[2]
     name, version, build = re.sub(r"\.(conda|tar\.bz2)$", "", file).rsplit("-", 2)
     return name, version, build
+
+
+def _told(*arguments: str) -> dict[str, Any]:
+    said = _run(*arguments)
+    try:
+        told: dict[str, Any] = json.loads(said)
+    except ValueError:
+        raise CondaFailed(f"conda {arguments[0]} gave no JSON, but {said[:200]!r}") from None
+    return told
 
 
 def _run(*arguments: str) -> str:

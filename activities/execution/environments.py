@@ -47,7 +47,7 @@ def base(home: Path, requirements: Sequence[str] = BASE) -> Path:
 def made_base(home: Path) -> Path | None:
     """The folder of the environment that all runs share; None if none was made yet."""
     lock = _remembered(home / "environments", BASE)
-    return home / "environments" / digest(lock) if lock is not None else None
+    return next(_likely(home / "environments" / digest(lock))) if lock is not None else None
 
 
 def extend(environment: Path, packages: Sequence[str]) -> Path:
@@ -68,7 +68,7 @@ def extend(environment: Path, packages: Sequence[str]) -> Path:
 
 
 def extend_by_conda(environment: Path, packages: Sequence[str], channel: str = "") -> Path:
-    """An environment with packages of conda, made by the user's own; the wheels that are there are put on top.
+    """An environment with packages that the user's own conda downloads; the wheels that are there are put on top.
 
     Raises ToolFailed. Where conda has a package of its own, it takes the place of the wheel.
     """

@@ -102,6 +102,38 @@ def test_a_package_that_is_not_the_one_of_the_lock_is_not_taken(base: Path, prog
         conda.create(tmp_path / "made", [fake_conda.url("python"), url])
 
 
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("sys.exit('The following argument was not expected: --show')", "was not expected: --show"),
+        ("print('channels:')", "conda config gave no JSON, but 'channels:"),
+    ],
+)
+def test_one_that_cannot_tell_its_channels_is_asked_only_where_one_is_named(
+    program: Path, tmp_path: Path, says: str, told: str
+) -> None:
+    """As micromamba."""
+    text = program.read_text()
+    shows = 'print(json.dumps({"channels": ["forge", "bio"]}))'
+    assert shows in text
+    program.write_text(text.replace(shows, says))
+    with conda.drafted(tmp_path, (), ["tinyconda"], "") as (urls, _):
+        assert fake_conda.url("tinyconda") in urls
+    with pytest.raises(conda.CondaFailed, match=told), conda.drafted(tmp_path, (), ["tinyconda"], "bio"):
+        pass
+
+
+def test_packages_that_are_nowhere_to_be_found_are_named(program: Path, tmp_path: Path) -> None:
+    text = program.read_text()
+    assert text.count('"pkgs_dirs"') == 1
+    program.write_text(text.replace('"pkgs_dirs"', '"package cache"'))
+    with (
+        pytest.raises(conda.CondaFailed, match=r"was downloaded, but is in none"),
+        conda.drafted(tmp_path, (), ["tinyconda"], ""),
+    ):
+        pass
+
+
 def test_without_conda_the_agent_is_told_so(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CONDA_EXE", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")

@@ -68,6 +68,20 @@ async def test_the_environment_that_all_runs_begin_with_stays(home: Settings, do
     assert base.is_dir()
 
 
+async def test_it_stays_where_it_was_made_at_another_place_too(home: Settings, down: Shell) -> None:
+    """As where the one who began it was stopped meanwhile."""
+    lock = "numpy==2.3.0\n"
+    environments._remember(home.home / "environments", environments.BASE, lock)
+    half = home.home / "environments" / environments.digest(lock)
+    base = half.with_name(f"{half.name}-2")
+    for path in (half, base):
+        path.mkdir()
+    (base / environments.COMPLETE).touch()
+    made(home, "toy-1", ended_days_ago=1)
+    assert (await down("prune", "toy-1", "--all")).code == 0
+    assert (half.exists(), base.exists()) == (False, True)
+
+
 def unused(settings: Settings) -> list[Path]:
     """Environments that no run needs."""
     made(settings, "toy-1", ended_days_ago=1)
