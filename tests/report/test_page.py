@@ -120,6 +120,15 @@ def test_models_and_a_missing_sandbox_are_named(tmp_path: Path) -> None:
     assert "cost unknown" in root.all("header")[0].words
 
 
+@pytest.mark.parametrize(("sandbox", "taken"), [("bubblewrap", True), ("container", True), ("none", False)])
+def test_the_final_inference_is_said_to_have_had_no_network_where_a_sandbox_took_it_away(
+    tmp_path: Path, sandbox: str, taken: bool
+) -> None:
+    words = page(stories.whole(tmp_path / "run", sandbox=sandbox)).all("section", id="checks")[0].words
+    assert ("with its weights taken away, without a network." in words) == taken
+    assert ("there was no sandbox to keep it from the network." in words) != taken
+
+
 def test_a_search_policy_is_no_language_model(tmp_path: Path) -> None:
     words = page(stories.greedy(tmp_path / "run")).all("header")[0].words
     assert "No language model was used: a greedy search made the decisions, and the playbook" in words
