@@ -9,6 +9,7 @@ from activities.confinement import confinement
 from activities.execution import environments
 from activities.heavy import heavy
 from activities.host import Host
+from activities.sight import task_out_of_sight
 from activities.workspace.layout import Layout
 from activities.workspace.prepare import prepare
 from schemas.delivery import Prepared, PrepareRequest
@@ -27,6 +28,8 @@ class PreparationActivities:
         async with attended("looking for a sandbox") as doing:
             self._host.room(request.run).check()
             sandbox = await asyncio.to_thread(confinement, _settings(request))
+            if sandbox.name != "none":  # asked again: this host may show other folders than the one it was started from
+                await asyncio.to_thread(task_out_of_sight, layout.task)
             doing.now("waiting for a place to settle the task")
             async with heavy():
                 doing.now("settling the task")

@@ -1,7 +1,6 @@
 """Starting a run: everything is checked before anything is started, and what could not start leaves nothing behind."""
 
 import asyncio
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from temporalio.service import RPCError
 
 from activities.confinement import confinement
 from activities.errors import BadInput
-from activities.execution import surroundings
 from activities.execution.room import Room
+from activities.sight import out_of_sight, task_out_of_sight
 from ops import server, stack, staging, telemetry
 from ops.asked import Asked, Spec
 from ops.connection import Target, configured, connect_to
@@ -46,10 +45,13 @@ async def start(settings: Settings, asked: Asked, spec: Spec, playground: Path |
 async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, playground: Path | None) -> Started:
     if not configured():  # elsewhere, it is the workers' hosts that run the code; preparation asks there
         await asyncio.to_thread(confinement, spec.settings)
-    if spec.settings.sandbox != "none":
-        _out_of_sight(settings.home, asked.task, asked.data, playground)
+    sandboxed = spec.settings.sandbox != "none"
+    if sandboxed:
+        out_of_sight(settings.home, asked.task, asked.data, playground)
     with tempfile.TemporaryDirectory(prefix="aibuildai-") as folder:
         staged = staging.stage(asked, Path(folder) / "task")
+        if sandboxed:
+            task_out_of_sight(staged.folder)
         staging.check(staged, spec.settings.seed)
         if playground is not None:
             writable_playground(playground.expanduser().absolute())
@@ -68,13 +70,6 @@ async def _checked_and_started(settings: Settings, asked: Asked, spec: Spec, pla
         staging.unplace(settings, made)
         raise
     return Started(made, where, client, up.notes)
-
-
-def _out_of_sight(*private: Path | None) -> None:
-    """BadInput where labels or runs lie in what every sandbox shows as a whole."""
-    for path in private:
-        if path is not None and (shown := surroundings.shown_with(str(path.expanduser()), sys.prefix)):
-            raise BadInput(f"{path} lies below {shown}, which generated code can read as a whole: keep it elsewhere")
 
 
 def _roomy(settings: Settings, playground: Path | None) -> None:
