@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from activities.errors import BadInput
+from activities.workspace.yamls import NotYaml, read_yaml
 from ops.asked import Spec
 from ops.least import check_budget
 from ops.settings import Settings
@@ -89,9 +89,9 @@ def parse(item: str) -> tuple[str, Any]:
     if key.partition(".")[0] not in KEYS:
         raise BadInput(f"--set {item}: unknown setting {key!r}; {nearest(key, KEYS)}")
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"--set {item}: {text!r} is not a value: {' '.join(str(error).split())}") from error
+        return key, read_yaml(text)
+    except NotYaml as error:
+        raise BadInput(f"--set {item}: {text!r} is not a value: {error}") from error
 
 
 def _known(defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from activities.errors import BadInput
 from activities.execution.room import MARK_MB
+from activities.workspace.yamls import NotYaml, read_yaml
 from ops.words import nearest
 from schemas.base import Input
 
@@ -87,10 +87,10 @@ def _writable(folder: Path, name: str, advice: str) -> None:
 
 def _file(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, NotYaml) as error:
         raise BadInput(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if content is None:
         return {}

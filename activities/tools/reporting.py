@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-import yaml
-
 from activities.errors import ToolFailed
 from activities.tools.base import Call, Done, Tool
 from activities.tools.bench import Bench
@@ -12,6 +10,7 @@ from activities.tools.blends import Blend, complete_blend
 from activities.tools.evaluating import members_of
 from activities.tools.trials import trials_of
 from activities.workspace.scorer import score_members
+from activities.workspace.yamls import NotYaml, read_yaml
 from schemas.role import AggregateReport, AnyReport, CodeReport, DesignReport, Role, SetupReport, TuneReport
 from schemas.tool import (
     Checked,
@@ -185,9 +184,9 @@ def front_matter(bench: Bench) -> dict[str, object]:
     if start.strip() != "---" or not found:
         raise ToolFailed("PLAN.md must begin with front matter between two lines of ---, naming approach and family")
     try:
-        value = yaml.safe_load(block)
-    except yaml.YAMLError as error:
-        raise ToolFailed(f"PLAN.md's front matter is not valid YAML: {error}"[:600]) from None
+        value = read_yaml(block)
+    except NotYaml as error:
+        raise ToolFailed(f"PLAN.md's front matter is not valid YAML: {error}") from None
     if not isinstance(value, dict) or not value.get("approach") or not value.get("family"):
         raise ToolFailed("PLAN.md's front matter must name approach and family")
     return value

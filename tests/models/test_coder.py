@@ -1,7 +1,9 @@
 """The coder mind: the plan's recipe as files, a check, and fall-backs where that fails."""
 
+import pytest
 import yaml
 
+from activities.models.playbook import plan
 from schemas.role import CodeRequest
 from tests.models.world import World, common, play
 
@@ -81,12 +83,25 @@ async def test_a_revised_plan_is_coded_as_it_says() -> None:
     assert world.config()["rounds"] == 300
 
 
-async def test_a_plan_without_front_matter_is_given_back() -> None:
-    world = World(files={"PLAN.md": "# A plan in prose"})
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# A plan in prose",
+        "---\napproach: x\nrecipe: y\ncreated: 2024-02-30\n---\n",
+        "---\napproach: x\nrecipe: y\nversion: second\n---\n",
+    ],
+)
+async def test_a_plan_without_readable_front_matter_is_given_back(text: str) -> None:
+    world = World(files={"PLAN.md": text})
     await play(world, REQUEST)
     assert world.ended is not None
     assert world.ended.name == "give_up"
     assert "PLAN.md" in world.ended.input["why"]
+
+
+@pytest.mark.parametrize("text", ["recipe: 2024-02-30", "recipe: x\ntrials: [1]", "trials: []", "- a", "a: ["])
+def test_what_lists_no_trials_of_a_recipe_is_none(text: str) -> None:
+    assert plan.read_trials(text) is None
 
 
 async def test_an_unknown_recipe_is_named() -> None:

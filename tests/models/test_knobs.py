@@ -62,6 +62,6 @@ def test_features_are_kept_where_nothing_else_is_there() -> None:
     assert knobs.without_features({"features_text": ["b"], "features_number": []}) == {}
 
 
-@pytest.mark.parametrize("text", ["- a", "a: [", "", "just words"])
+@pytest.mark.parametrize("text", ["- a", "a: [", "", "just words", "when: 2024-02-30"])
 def test_what_is_no_mapping_is_no_config(text: str) -> None:
     assert knobs.read(text) is None

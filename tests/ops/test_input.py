@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from activities.execution import sandbox
+from activities.execution import sandbox, surroundings
 from ops.cli import run_command
 from ops.connection import read_server
 from ops.settings import Settings
@@ -50,6 +50,7 @@ def here(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
         (["TASK", "--set", "replay=/no/run"], "/no/run holds no exchanges"),
         (["TASK", "--set", "models.coder=gpt"], "'gpt'"),
         (["TASK", "--set", "sedd=3"], "did you mean seed"),
+        (["TASK", "--set", "seed=2024-02-30"], "--set seed=2024-02-30: '2024-02-30' is not a value"),
         (["TASK", "--policy", "genius"], "genius"),
         (["TASK", "--candidates", "0"], "candidates"),
         (["TASK", "--data-dir", "/usr/lib"], "/usr/lib lies below /usr, which generated code can read as a whole"),
@@ -69,6 +70,59 @@ def test_bad_input_is_named_and_starts_nothing(
     assert json.loads(out)["exit"] == 2
     assert read_server(home) is None
     assert not home.home.exists()
+
+
+@pytest.fixture
+def shown(here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with labelled tables that every sandbox shows, as it does /usr."""
+    folder = tmp_path / "shown"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "train.csv").write_text("id,a,height\n1,2,3.0\n")
+    monkeypatch.setattr(surroundings, "SYSTEM", ("/usr", str(folder), *surroundings.SYSTEM[1:]))
+    monkeypatch.setenv("AIBUILDAI_LOW_DISK_MB", str(10**9))  # the next thing that is looked at
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "link", "named"),
+    [
+        ("data: {shown}/data", None, "data"),
+        ("data: ../shown/data", None, "data"),
+        ("", "data", "data"),
+        ("train: {shown}/data/train.csv", None, "data/train.csv"),
+        ("train: mine.csv", "mine.csv", "data/train.csv"),
+        ("split: {{kind: files, report_file: ../../shown/data/train.csv}}", None, "data/train.csv"),
+    ],
+)
+def test_labels_that_a_task_leads_to_are_not_where_generated_code_can_read(
+    here: Settings,
+    task: Path,
+    shown: Path,
+    content: str,
+    link: str | None,
+    named: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (task / "task.yaml").write_text(content.format(shown=shown))
+    if link is not None:
+        if (task / link).is_dir():
+            (task / link).rename(task / "own")
+        (task / link).symlink_to(shown / named)
+    assert run_command(["run", str(task)]) == 2
+    says = f"{shown / named} lies below {shown}, which generated code can read as a whole: keep it elsewhere"
+    assert says in capsys.readouterr().err
+    assert read_server(here) is None
+    assert not here.home.exists()
+
+
+def test_without_a_sandbox_nothing_is_out_of_sight(
+    here: Settings, task: Path, shown: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No folder is worse than another then; the person has said so."""
+    (task / "data").rename(shown / "own")
+    (task / "data").symlink_to(shown / "own")
+    assert run_command(["run", str(task), "--sandbox", "none"]) == 2
+    assert "little disk is left" in capsys.readouterr().err
 
 
 async def test_bad_data_is_named_by_file_and_column(shell: Shell, home: Settings, task: Path) -> None:

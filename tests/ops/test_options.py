@@ -87,6 +87,8 @@ def test_an_error_names_the_flag_that_was_typed(flags: dict[str, object], name: 
         (["fallbacks=claude-opus-5"], ["--set fallbacks", "dictionary"]),
         (["seed.a=1"], ["seed", "no parts"]),
         (["candidates=[1"], ["candidates"]),
+        (["seed=2024-02-30"], ["--set seed=2024-02-30", "'2024-02-30' is not a value", "day"]),
+        (["seed=" + "[" * 5_000], ["--set seed=", "nested too deep"]),
         (["seconds=30"], ["30 s", "too small", "--minutes"]),
         (["dollars=0"], ["dollars", "too small"]),
         (["agent_calls=3"], ["3 agent calls", "at least 5"]),

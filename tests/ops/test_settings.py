@@ -28,6 +28,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("port: high", {}, ["AIBUILDAI_PORT", "port"]),
         ("- a list", {}, ["settings.yaml", "retention_days: 365"]),
         ("a: [", {}, ["settings.yaml", "YAML"]),
+        ("port: 2024-02-30", {}, ["settings.yaml", "YAML", "day"]),
         ("", {"AIBUILDAI_PORT": "70000"}, ["AIBUILDAI_PORT", "65535"]),
     ],
 )

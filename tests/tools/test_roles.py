@@ -118,6 +118,7 @@ async def test_a_design_is_committed_and_shown(stage: Stage) -> None:
         ("---\nfamily: linear\n---\n", "must name approach and family"),
         ("---\napproach: b\nfamily: linear\n---\n", "approach: 'b', and your report 'a line'"),
         ("---\na: [\n---\n", "not valid YAML"),
+        ("---\ncreated: 2024-02-30\n---\n", "not valid YAML: day"),
         (
             "---\napproach: a line\nfamily: linear\nweights: [org/model]\n---\n",
             "weights: ['org/model'], and your report []",

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import yaml
 
+from activities.workspace.yamls import NotYaml, read_yaml
+
 Config = dict[str, Any]
 Lean = Literal["more", "less"] | None  # capacity to add, to take away, or no opinion
 
@@ -54,8 +56,8 @@ LONGEST_WORD = 60  # characters of one value, in words for people
 def read(text: str) -> Config | None:
     """A YAML mapping; None where the text is none."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = read_yaml(text)
+    except NotYaml:
         return None
     return value if isinstance(value, dict) else None
 

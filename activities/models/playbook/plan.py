@@ -3,8 +3,9 @@
 from typing import Any
 
 import yaml
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from activities.workspace.yamls import NotYaml, read_yaml
 from schemas.base import Record
 from schemas.tool import KnowledgeEntry
 
@@ -53,11 +54,10 @@ def read(text: str) -> Plan | None:
     if start.strip() or "\n---" not in rest:
         return None
     try:
-        matter = yaml.safe_load(rest.split("\n---", 1)[0])
-    except yaml.YAMLError:
+        matter = read_yaml(rest.split("\n---", 1)[0])
+        return Plan.model_validate({"family": "", **matter}) if isinstance(matter, dict) else None
+    except (NotYaml, ValidationError):
         return None
-    known = isinstance(matter, dict) and all(isinstance(matter.get(key), str) for key in ("approach", "recipe"))
-    return Plan.model_validate({"family": "", **matter}) if known else None
 
 
 def trials_text(entry: KnowledgeEntry, plan: Plan) -> str:
@@ -69,8 +69,8 @@ def trials_text(entry: KnowledgeEntry, plan: Plan) -> str:
 
 
 def read_trials(text: str) -> Trials | None:
+    """What a trials.yaml lists; None where it is none."""
     try:
-        matter = yaml.safe_load(text)
-    except yaml.YAMLError:
+        return Trials.model_validate(read_yaml(text))
+    except (NotYaml, ValidationError):
         return None
-    return Trials.model_validate(matter) if isinstance(matter, dict) and "recipe" in matter else None
