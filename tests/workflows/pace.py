@@ -1,35 +1,32 @@
-"""Processor time as a quiet machine takes it: beside other guests of its host, a machine is half as fast at times."""
+"""Seconds of computing as a free host gives them: beside other guests, a virtual machine is half as fast at times."""
 
 import hashlib
 import json
-import time
+import os
 from collections.abc import Awaitable, Callable
 
-QUIET = 0.5  # seconds that `_chores` take where two free cores of a server (AMD EPYC) are all there is to do
+FREE = 0.55  # seconds that `_chores` take where the host (AMD EPYC, with Python 3.11) has nothing else to do
 
 
 async def reckoned(work: Callable[[], Awaitable[None]]) -> float:
-    """Seconds of processor time for the work, as a quiet machine would take them.
+    """Seconds that the work computes, all threads together, by how fast chores of the same kind go before and after it.
 
-    What it took is set beside what chores of the same kind took just before and just after it.
+    Without the kernel's time, which is mostly that of waking virtual cores which had nothing to do.
     """
-    before, took, after = _chores(), await _timed(work), _chores()
-    return took * QUIET / ((before + after) / 2)
-
-
-async def _timed(work: Callable[[], Awaitable[None]]) -> float:
-    began = time.process_time()
+    before = _chores()
+    began = os.times().user
     await work()
-    return time.process_time() - began
+    took = os.times().user - began
+    return took * FREE / ((before + _chores()) / 2)
 
 
 def _chores() -> float:
-    """Seconds for what a replay is made of: records made, copied, written as JSON, digested and read again."""
-    began = time.process_time()
+    """What a replay is made of: records made, copied, written as JSON, digested and read again."""
+    began = os.times().user
     seal = ""
     for number in range(36_000):
         record = {"seq": number, "seal": seal, "scores": [number * 0.5 for _ in range(20)], "notes": {"why": "x" * 50}}
         text = json.dumps({**record, "names": sorted(record)}, sort_keys=True)
         seal = hashlib.sha256(text.encode()).hexdigest()
         assert json.loads(text)["seq"] == number
-    return time.process_time() - began
+    return os.times().user - began
