@@ -33,25 +33,15 @@ def outcomes(run: Iterable[JobState]) -> list[tuple[str, str]]:
     return [(job.id, job.phase) for job in run]
 
 
-def too_slow(one: Crowd, many: Crowd) -> list[str]:
-    """What took longer with many runs than with one, beyond what may be."""
-    decision = median(many.decisions) < 3 * median(one.decisions) + 0.05
-    return [words for words, good in (("a decision", decision), ("all of it", many.wall < 2 * one.wall)) if not good]
-
-
 async def test_twenty_played_runs_deliver_while_memory_and_decisions_stay_level(tmp_path: Path) -> None:
-    """What else the machine does comes between the two at times, so they are compared up to three times."""
-    for attempt in ("first", "second", "third"):
-        async with server() as (client, address):
-            one = await crowd(client, address, 1, tmp_path / attempt)
-            many = await crowd(client, address, MANY, tmp_path / attempt)
-        shown(one, many)
-        assert [(state.phase, state.verified) for state in many.states] == [("DONE", True)] * MANY
-        assert many.memory < one.memory + MANY * 2.5 * MEGABYTE
-        slow = too_slow(one, many)
-        if not slow:
-            return
-    pytest.fail(f"three times in a row it took too long: {slow}")
+    async with server() as (client, address):
+        one = await crowd(client, address, 1, tmp_path)
+        many = await crowd(client, address, MANY, tmp_path)
+    shown(one, many)
+    assert [(state.phase, state.verified) for state in many.states] == [("DONE", True)] * MANY
+    assert many.memory < one.memory + MANY * 2.5 * MEGABYTE
+    assert median(many.decisions) < 3 * median(one.decisions) + 0.05
+    assert many.wall < 2 * one.wall
 
 
 @pytest.mark.timeout(2_400)  # about five minutes of two free cores; more where others need them too

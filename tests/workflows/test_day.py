@@ -109,7 +109,7 @@ async def test_a_day_of_300_turns_and_400_invocations_stays_under_6000_events_an
 
 
 async def test_a_day_replays_from_its_histories_in_under_three_seconds(day: Played) -> None:
-    """Of computing, as a free host gives it; and to the same ledger."""
+    """Of processor time, at the pace of a free host; and to the same ledger."""
     replayer = Replayer(
         workflows=[BuildWorkflow],
         data_converter=pydantic_data_converter,
