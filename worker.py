@@ -34,6 +34,7 @@ from ops.connection import connect
 from ops.settings import Settings
 from workflows.build import BuildWorkflow
 from workflows.calls import CALLS, CONTROL, GPU_SUFFIX
+from workflows.display import Details
 from workflows.runner import runner
 
 HEARTBEATS = timedelta(seconds=3)  # at most so far apart, so that a cancellation arrives and progress is fresh
@@ -85,7 +86,7 @@ def served(
         workflows=[] if gpu else [BuildWorkflow],
         workflow_runner=runner(),
         activities=[named[call.name] for call in CALLS if (call.queue == "gpu") == gpu],
-        interceptors=interceptors,
+        interceptors=[Details(), *interceptors],
         max_concurrent_activities=AGENTS_AT_ONCE,
         activity_task_poller_behavior=ONE_POLL,
         max_heartbeat_throttle_interval=HEARTBEATS,

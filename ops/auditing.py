@@ -11,7 +11,6 @@ from ops.settings import Settings
 from schemas.base import Record
 from schemas.event import LedgerEntry
 from workflows import ledger
-from workflows.replay import rederive
 
 
 class Verdict(Record):
@@ -40,7 +39,7 @@ async def verify(settings: Settings, client: Client | None, run: str) -> Verdict
     kept = runs.read_ledger(runs.layout(settings, run))
     histories, source = await _histories(settings, client, run)
     try:
-        derived = await rederive(run, histories)
+        derived = await replaying.replayed(run, histories)
     except workflow.NondeterminismError as error:
         problem = f"this version of the workflow would have gone another way: {error}"
         return _verdict(run, histories, source, kept, [problem])

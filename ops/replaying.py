@@ -1,8 +1,11 @@
 """A run's ledger derived again from Temporal's history, without a model and without a worker."""
 
+from collections.abc import Sequence
+
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from ops.cores import one_core
 from schemas.event import LedgerEntry
 from workflows.replay import rederive
 
@@ -25,4 +28,10 @@ async def histories(client: Client, run: str) -> list[str]:
 
 async def derived(client: Client, run: str) -> list[LedgerEntry]:
     """The ledger as the server's histories give it; raises temporalio.workflow.NondeterminismError as `rederive`."""
-    return await rederive(run, await histories(client, run))
+    return await replayed(run, await histories(client, run))
+
+
+async def replayed(run: str, found: Sequence[str]) -> list[LedgerEntry]:
+    """The ledger as histories give it; raises as `rederive`."""
+    with one_core():
+        return await rederive(run, found)

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -23,6 +23,7 @@ class Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+WRITTEN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 Short = Annotated[str, StringConstraints(max_length=400)]
 Text = Annotated[str, StringConstraints(max_length=8_000)]
 
@@ -36,7 +37,7 @@ class RunRef(Record):
 
 def canonical(value: object) -> bytes:
     """Canonical JSON without defaults, so that records written by older code keep their digests."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return WRITTEN.encode(_plain(value)).encode()
 
 
 def digest(value: object) -> str:
@@ -44,28 +45,38 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+AS_IT_IS = frozenset({str, int, float, bool, type(None)})
+TAGS = ("kind", "type")  # of unions: a default, and must stay
+
+
 def _plain(value: object) -> Any:
-    if value is None or type(value) in (str, int, float, bool):
-        return value
-    if isinstance(value, BaseModel):
-        return {
-            name: _plain(getattr(value, name))
-            for name, default in _defaults(type(value)).items()
-            # a union's tag is a default, and must stay
-            if name in ("kind", "type") or getattr(value, name) != default
-        }
-    if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, Enum):
-        return value.value
-    return value
+    return value if type(value) in AS_IT_IS else _writer(type(value))(value)  # type: ignore[arg-type] # types are hashable
 
 
-@cache
+@cache  # a type is looked at once: each event of a run is written in this form
+def _writer(kind: type[Any]) -> Callable[[Any], Any]:
+    if issubclass(kind, BaseModel):
+        return partial(_fields, _defaults(kind))
+    if issubclass(kind, Mapping):
+        return lambda value: {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if issubclass(kind, list | tuple):
+        return lambda value: [_plain(item) for item in value]
+    if issubclass(kind, datetime):
+        return lambda value: value.astimezone(UTC).isoformat()
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    return lambda value: value
+
+
+def _fields(defaults: Mapping[str, Any], value: BaseModel) -> dict[str, Any]:
+    held = value.__dict__
+    return {
+        name: item if type(item) in AS_IT_IS else _plain(item)
+        for name, default in defaults.items()
+        if (item := held[name]) != default or name in TAGS
+    }
+
+
 def _defaults(model: type[BaseModel]) -> dict[str, Any]:
     """Of every field; what a required one has equals nothing."""
     return {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}

@@ -15,19 +15,19 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from workflows import display
+from workflows import searched
 
 # a runner in the background has Ctrl-C ignored, and what it starts would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPORAL = Path(sysconfig.get_path("scripts")) / "temporal"
 ATTRIBUTES: list[SearchAttributeKey[Any]] = [
-    display.TASK,
-    display.PHASE,
-    display.POLICY,
-    display.BEST,
-    display.DOLLARS,
-    display.TOKENS,
+    searched.TASK,
+    searched.PHASE,
+    searched.POLICY,
+    searched.BEST,
+    searched.DOLLARS,
+    searched.TOKENS,
 ]
 
 

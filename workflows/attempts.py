@@ -157,6 +157,8 @@ class Attempts:
 
     async def _unpaused(self, until: datetime | None) -> datetime | None:
         """Waits while the run is paused. The invocation's time does not run meanwhile, but that of the run does."""
+        if not self._record.state.paused:
+            return until
         began = workflow.now()
         await self._record.unpaused()
         waited = workflow.now() - began
@@ -214,10 +216,8 @@ class Attempts:
         summary: str,
         until: datetime | None,
     ) -> Told:
-        if "attempt" in call.request.model_fields:
-            request = request.model_copy(update={"attempt": number})
-        if until is not None and "deadline" in call.request.model_fields:
-            request = request.model_copy(update={"deadline": until})
+        own = {"attempt": number} | ({"deadline": until} if until is not None else {})
+        request = request.model_copy(update={name: own[name] for name in own if name in call.request.model_fields})
         queue = workflow.info().task_queue + (GPU_SUFFIX if call.queue == "gpu" else "")
         left = None if until is None else until - workflow.now()
         late = left is not None and left <= timedelta(0)

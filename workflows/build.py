@@ -27,7 +27,7 @@ from schemas.event import (
 from schemas.person import Extension, Stop
 from schemas.role import Caps
 from schemas.state import Build, RunState
-from workflows import display, limits, money, room
+from workflows import limits, money, room
 from workflows.attempts import ONCE, Attempts, GivenUp
 from workflows.calls import HOLD, PREPARE, PUBLISH, RELEASE
 from workflows.delivering import Delivery
@@ -59,7 +59,7 @@ class BuildWorkflow:
 
     @workflow.run
     async def run(self, build: Build) -> RunState:
-        display.show(None, self._record.state)
+        self._record.searched.show(None, self._record.state)
         beside = [asyncio.create_task(work) for work in (self._hold(), room.watch(self._record))]
         self._main = asyncio.create_task(self._phases(prepared=build.carried is not None))
         try:

@@ -1,72 +1,39 @@
-"""What operators see of a run in Temporal's UI: search attributes and current details, in Markdown."""
+"""What operators see of a run in Temporal's UI: its current details, in Markdown, written when somebody looks."""
 
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.worker import (
+    HandleQueryInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
 
 from schemas.candidate import Candidate
 from schemas.state import RunState
 
-TASK = SearchAttributeKey.for_keyword("AibTask")
-PHASE = SearchAttributeKey.for_keyword("AibPhase")
-POLICY = SearchAttributeKey.for_keyword("AibPolicy")
-BEST = SearchAttributeKey.for_float("AibBest")
-DOLLARS = SearchAttributeKey.for_float("AibDollars")
-TOKENS = SearchAttributeKey.for_int("AibTokens")
+METADATA = "__temporal_workflow_metadata"  # the query by which the UI asks for them
 
 
-def show(before: RunState | None, state: RunState) -> None:
-    """Brings what is shown up to date.
+class Details(Interceptor):
+    """Adds the details to what Temporal tells of a run: few look, and a run has thousands of events."""
 
-    Attributes cost history: while nothing but what was spent changes, they follow in steps.
-    """
-    workflow.set_current_details(details(state, workflow.now()))
-    if workflow.patched("money-in-steps"):
-        changed = facts(state) if before is None or _news(before) != _news(state) else {}
-    else:
-        changed = {name: value for name, value in facts(state).items() if not before or facts(before)[name] != value}
-    if not changed:
-        return
-    if not state.spec.search_attributes:
-        workflow.upsert_memo(changed)
-        return
-    keyed = {key.name: key for key in (TASK, PHASE, POLICY)}
-    updates = [key.value_set(str(changed[name])[:200]) for name, key in keyed.items() if changed.get(name) is not None]
-    numbers = {key.name: key for key in (BEST, DOLLARS)}
-    more = [
-        key.value_set(float(changed[name] or 0.0)) for name, key in numbers.items() if changed.get(name) is not None
-    ]
-    tokens = [TOKENS.value_set(int(changed[TOKENS.name] or 0))] if changed.get(TOKENS.name) is not None else []
-    if updates or more or tokens:
-        workflow.upsert_search_attributes([*updates, *more, *tokens])
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: ARG002 - the interceptor's signature
+    ) -> type[WorkflowInboundInterceptor]:
+        return _Looks
 
 
-def facts(state: RunState) -> dict[str, str | float | None]:
-    """The values that runs are searched by."""
-    leader = state.best
-    best = leader.best if leader else None
-    return {
-        TASK.name: state.task.name if state.task else state.spec.name,
-        PHASE.name: "PAUSED" if state.paused else state.phase,
-        POLICY.name: state.spec.settings.policy,
-        BEST.name: best.score.value if best and best.score else None,
-        DOLLARS.name: round(state.spend.dollars, 2) if state.spend.dollars is not None else None,
-        TOKENS.name: state.spend.usage.tokens or None,  # none where no language model is used
-    }
-
-
-def _news(state: RunState) -> dict[str, object]:
-    """What is worth an event of history when it changes."""
-    known = facts(state)
-    spent = {name: known.pop(name) for name in (DOLLARS.name, TOKENS.name)}
-    return {**known, "spent": _step(float(spent[DOLLARS.name] or spent[TOKENS.name] or 0.0))}
-
-
-def _step(value: float) -> tuple[int, int]:
-    """The quarter of a decimal digit that the value has reached: the same on every machine, unlike a logarithm."""
-    mantissa, exponent = f"{value:.3e}".split("e")
-    return int(exponent), int(float(mantissa) * 4)
+class _Looks(WorkflowInboundInterceptor):
+    async def handle_query(self, input: HandleQueryInput) -> Any:
+        answer = await super().handle_query(input)
+        if input.query == METADATA:
+            run: Any = workflow.instance()
+            answer.current_details = details(run.state(), workflow.now())
+        return answer
 
 
 def details(state: RunState, now: datetime) -> str:

@@ -1,5 +1,7 @@
 """What agents may spend of a run's money: pure arithmetic over its budget."""
 
+from functools import cache
+
 from schemas.budget import Budget
 from schemas.role import Caps, Role
 from schemas.state import RunState
@@ -10,6 +12,7 @@ MOST_KEPT_TOKENS = 2_000_000
 KEPT_WORDS = "; what is left is kept for the aggregator"
 
 
+@cache  # a run has few budgets, and asks for this at each decision
 def exploring(budget: Budget) -> Caps:
     """What all work before aggregation may spend together."""
     dollars, tokens = budget.dollars, budget.tokens
@@ -19,6 +22,7 @@ def exploring(budget: Budget) -> Caps:
     )
 
 
+@cache
 def whole(budget: Budget) -> Caps:
     return Caps(dollars=budget.dollars, tokens=budget.tokens)
 

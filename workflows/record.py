@@ -5,7 +5,8 @@ from temporalio import workflow
 from schemas.event import Event, FallbackUsed, LedgerEntry, RunStarted
 from schemas.role import FellBack, ModelChoice, Role
 from schemas.state import Answer, Carried, RunState
-from workflows import display, fold, ledger
+from workflows import fold, ledger
+from workflows.searched import Searched
 
 
 class Record:
@@ -15,6 +16,7 @@ class Record:
         self.entries: list[LedgerEntry] = []
         self.inbox: list[Event] = []  # what the manager has not been told yet
         self.answers: list[Answer] = []
+        self.searched = Searched()
         if isinstance(first, Carried):
             self.state: RunState = first.state
             self.inbox.extend(first.inbox)
@@ -31,7 +33,7 @@ class Record:
         before, self.state = self.state, fold.apply(self.state, entry)
         if tell:
             self.inbox.append(event)
-        display.show(before, self.state)
+        self.searched.show(before, self.state)
 
     def fell_back(self, invocation: str, role: Role, chosen: ModelChoice, used: tuple[FellBack, ...]) -> None:
         """An event for each model that answered in the stead of the chosen one."""

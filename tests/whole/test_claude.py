@@ -31,7 +31,7 @@ from tests.strict.process import ROOT, StrictProcess, running
 from tests.whole.conftest import House
 from tests.whole.polling import eventually
 from tests.whole.witness import Witness
-from workflows import display
+from workflows import searched
 
 MODEL = "claude-opus-5-5"
 KEY = "sk-ant-api03-planted-and-to-be-found-nowhere"
@@ -241,7 +241,7 @@ async def shown_by_temporal(house: House, run: str) -> tuple[str, str]:
     handle = await handle_of(house, run)
     attributes = (await handle.describe()).typed_search_attributes
     metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return str(attributes[display.PHASE]), metadata.current_details
+    return str(attributes[searched.PHASE]), metadata.current_details
 
 
 def test_a_bad_key_pauses_the_run_which_says_what_to_do(paused: Paused) -> None:

@@ -56,6 +56,7 @@ from schemas.run import RunSpec
 from schemas.state import Managed, ManageRequest, RunState
 from tests.workflows.facts import TASK, score, trial
 from workflows.build import BuildWorkflow
+from workflows.display import Details
 
 Part = Callable[[Any], Awaitable[Any]]
 
@@ -212,7 +213,10 @@ async def staged(client: Client, stage: Stage, **options: Any) -> AsyncIterator[
     queue = f"test-{uuid4().hex[:8]}"
     activities = stage.activities()
     async with (
-        Worker(client, task_queue=queue, workflows=[BuildWorkflow], activities=activities, **options),
+        Worker(
+            client, task_queue=queue, workflows=[BuildWorkflow], activities=activities, interceptors=[Details()],
+            **options,
+        ),
         Worker(
             client, task_queue=f"{queue}-gpu", activities=activities,
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),

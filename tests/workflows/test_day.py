@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,9 +18,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from ops.cores import one_core
 from schemas.event import InvocationReported, InvocationStarted, LedgerEntry
 from schemas.state import RunState
-from tests.workflows import pace
 from tests.workflows.day import Day, taken
 from tests.workflows.facts import bounded, spoken
 from tests.workflows.skipping import TimePasses, begin, skipping_server, working
@@ -109,19 +110,20 @@ async def test_a_day_of_300_turns_and_400_invocations_stays_under_6000_events_an
 
 
 async def test_a_day_replays_from_its_histories_in_under_three_seconds(day: Played) -> None:
-    """Of processor time, at the pace of a free host; and to the same ledger."""
+    """Of processor time, so that what else the machine does is not counted; and to the same ledger."""
     replayer = Replayer(
         workflows=[BuildWorkflow],
         data_converter=pydantic_data_converter,
         workflow_runner=UnsandboxedWorkflowRunner(),
         debug_mode=True,
     )
-
-    async def replay() -> None:
-        for history in day.histories:
-            await replayer.replay_workflow(history)
-
-    took = [await pace.reckoned(replay) for _ in range(5)]
+    took = []
+    with one_core():
+        for _ in range(5):
+            began = time.process_time()
+            for history in day.histories:
+                await replayer.replay_workflow(history)
+            took.append(time.process_time() - began)
     assert min(took) < 3.0, took
     found = await replayed(day)
     assert found == day.ledger

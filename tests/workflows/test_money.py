@@ -14,7 +14,7 @@ from schemas.role import AggregateReport, AggregateRequest, Caps, CodeRequest, D
 from schemas.state import Managed, ManageRequest, RunState
 from tests.workflows.facts import bounded, folded, prepared, spec, spoken, started
 from tests.workflows.stage import Stage, entries, events, holding, staged, start, tuning, until
-from workflows import display, money
+from workflows import display, money, searched
 from workflows.board import board
 from workflows.build import BuildWorkflow
 
@@ -255,4 +255,4 @@ async def test_what_was_spent_is_searchable_as_it_is_spent(client: Client) -> No
         found = (await handle.describe()).typed_search_attributes
         gate.set()
         await handle.result()
-    assert (found.get(display.DOLLARS), found.get(display.TOKENS)) == (0.25, 700)
+    assert (found.get(searched.DOLLARS), found.get(searched.TOKENS)) == (0.25, 700)

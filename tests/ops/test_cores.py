@@ -1,0 +1,37 @@
+import os
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from ops import cores
+from ops.cores import one_core
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system keeps no thread on a core")
+
+
+def used() -> set[frozenset[int]]:
+    """The cores that each thread of this process may use."""
+    return {frozenset(os.sched_getaffinity(int(thread.name))) for thread in Path("/proc/self/task").iterdir()}
+
+
+def test_all_threads_keep_to_one_core_and_have_all_of_them_after() -> None:
+    before, over = os.sched_getaffinity(0), Event()
+    older, newer = Thread(target=over.wait), Thread(target=over.wait)
+    older.start()
+    with one_core():
+        newer.start()
+        [only] = used()
+        assert len(only) == 1
+        assert only <= before
+    assert used() == {frozenset(before)}
+    over.set()
+    older.join()
+    newer.join()
+
+
+def test_where_the_system_cannot_nothing_is_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cores, "THREADS", tmp_path / "none")
+    before = used()
+    with one_core():
+        assert used() == before
