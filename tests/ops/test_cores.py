@@ -4,7 +4,6 @@ from threading import Event, Thread
 
 import pytest
 
-from ops import cores
 from ops.cores import one_core
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system keeps no thread on a core")
@@ -30,8 +29,28 @@ def test_all_threads_keep_to_one_core_and_have_all_of_them_after() -> None:
     newer.join()
 
 
-def test_where_the_system_cannot_nothing_is_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(cores, "THREADS", tmp_path / "none")
+def test_replays_at_the_same_time_leave_none_of_their_threads_behind() -> None:
+    before = os.sched_getaffinity(0)
+    first, second = one_core(), one_core()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    [only] = used()
+    assert len(only) == 1
+    second.__exit__(None, None, None)
+    assert used() == {frozenset(before)}
+
+
+@pytest.mark.parametrize("refused", [AttributeError, PermissionError])
+def test_where_the_system_cannot_nothing_is_changed(monkeypatch: pytest.MonkeyPatch, refused: type[Exception]) -> None:
     before = used()
-    with one_core():
-        assert used() == before
+
+    def refuses(process: int) -> set[int]:
+        raise refused(process)
+
+    with monkeypatch.context() as here:
+        here.setattr(os, "sched_getaffinity", refuses)
+        with one_core():
+            here.undo()
+            assert used() == before
+    assert used() == before
