@@ -23,7 +23,9 @@ class Input(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-WRITTEN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+AS_IT_IS = frozenset({str, int, float, bool, type(None)})
+TAGS = ("kind", "type")  # of unions: a default, and must stay in what is digested
 Short = Annotated[str, StringConstraints(max_length=400)]
 Text = Annotated[str, StringConstraints(max_length=8_000)]
 
@@ -37,16 +39,12 @@ class RunRef(Record):
 
 def canonical(value: object) -> bytes:
     """Canonical JSON without defaults, so that records written by older code keep their digests."""
-    return WRITTEN.encode(_plain(value)).encode()
+    return ENCODER.encode(_plain(value)).encode()
 
 
 def digest(value: object) -> str:
     """SHA-256 over the canonical form, in hex."""
     return hashlib.sha256(canonical(value)).hexdigest()
-
-
-AS_IT_IS = frozenset({str, int, float, bool, type(None)})
-TAGS = ("kind", "type")  # of unions: a default, and must stay
 
 
 def _plain(value: object) -> Any:

@@ -16,7 +16,7 @@ def used() -> set[frozenset[int]]:
 
 def test_all_threads_keep_to_one_core_and_have_all_of_them_after() -> None:
     before, over = os.sched_getaffinity(0), Event()
-    older, newer = Thread(target=over.wait), Thread(target=over.wait)
+    older, newer = Thread(target=over.wait, daemon=True), Thread(target=over.wait, daemon=True)
     older.start()
     with one_core():
         newer.start()
